@@ -1,0 +1,119 @@
+//! The clients at the real servers themselves, without a gateway: what holds here must hold through the gateway.
+//!
+//! This also proves the drivers and the claims, so that a failure elsewhere is the gateway's.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use e2e::{
+    Client, Place, Server,
+    claims::{both, everything, reference},
+    mark::Mark,
+    page::Page,
+    server::{self, Yard},
+    spawned::Spawned,
+};
+
+fn stdio(server: &Server) -> Place {
+    Place::stdio(server, &Mark::new())
+}
+
+async fn everything_holds(place: &Place) {
+    for client in Client::FOR_LEGACY {
+        everything::answers_calls(client, place).await;
+        everything::gives_resources(client, place).await;
+        everything::gives_prompts(client, place).await;
+        everything::completes(client, place).await;
+        everything::reports_progress(client, place).await;
+        everything::keeps_clients_apart(client, place).await;
+        everything::lets_a_call_be_cancelled(client, place).await;
+        everything::samples(client, place).await;
+        everything::elicits(client, place).await;
+        everything::asks_for_roots(client, place).await;
+        everything::logs(client, place).await;
+        everything::updates_subscribers(client, place).await;
+        everything::announces_new_resources(client, place, &format!("{client:?}.gz")).await;
+        everything::answers_many_at_once(client, place).await;
+        // The Python client takes no event of more than 1 MiB, and this server answers with events.
+        if !client.is_python() || place.transport() == "stdio" {
+            everything::echoes_much(client, place).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn everything_on_stdio_does_all_that_legacy_clients_ask() {
+    everything_holds(&stdio(&server::everything())).await;
+}
+
+#[tokio::test]
+async fn everything_on_streamable_http_does_all_that_legacy_clients_ask() {
+    everything_holds(&Spawned::everything().await.place()).await;
+}
+
+#[tokio::test]
+async fn everything_on_http_and_sse_does_all_that_legacy_clients_ask() {
+    everything_holds(&Spawned::everything_sse().await.place()).await;
+}
+
+async fn both_eras_hold(client: Client, place: &Place) {
+    both::answers_calls(client, place).await;
+    both::gives_resources(client, place).await;
+    both::gives_prompts(client, place).await;
+    both::reports_progress(client, place).await;
+    both::keeps_clients_apart(client, place).await;
+    both::lets_a_call_be_cancelled(client, place).await;
+    both::samples(client, place).await;
+    both::elicits(client, place).await;
+    both::asks_for_roots(client, place).await;
+    both::announces_new_tools(client, place).await;
+    both::answers_many_at_once(client, place).await;
+}
+
+async fn modern_holds(client: Client, place: &Place) {
+    both_eras_hold(client, place).await;
+    both::logs_when_asked(client, place).await;
+    both::updates_subscribers(client, place).await;
+    // The TypeScript client takes no more than 10 MiB on stdio.
+    if client.is_python() || place.transport() != "stdio" {
+        both::answers_much(client, place).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_of_both_eras_on_stdio_answers_each_client_in_its_era() {
+    let place = stdio(&server::both());
+    for client in Client::FOR_MODERN {
+        modern_holds(client, &place).await;
+    }
+    for client in Client::ALWAYS_LEGACY {
+        both_eras_hold(client, &place).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_of_both_eras_on_http_answers_each_client_in_its_era() {
+    let spawned = Spawned::both().await;
+    for client in Client::FOR_MODERN {
+        modern_holds(client, &spawned.place()).await;
+        both::takes_an_argument_in_a_header(client, &spawned.place()).await;
+    }
+    for client in Client::ALWAYS_LEGACY {
+        both_eras_hold(client, &spawned.place()).await;
+    }
+    for client in [Client::Ts1, Client::Ts2Legacy] {
+        both::is_resumed(client, &spawned.place()).await;
+    }
+}
+
+#[tokio::test]
+async fn the_reference_servers_each_do_their_one_thing() {
+    let (yard, page) = (Yard::new(), Page::serve().await);
+    for client in Client::FOR_LEGACY {
+        reference::filesystem(client, &stdio(&server::filesystem(&yard.folder())), &yard).await;
+        reference::memory(client, &stdio(&server::memory(&yard.memory()))).await;
+    }
+    for client in [Client::Ts1, Client::Ts2Modern, Client::PythonModern] {
+        reference::time(client, &stdio(&server::time())).await;
+        reference::git(client, &stdio(&server::git(&yard.repository())), &yard).await;
+        reference::fetch(client, &stdio(&server::fetch()), &page).await;
+    }
+}

@@ -1,0 +1,142 @@
+//! The bodies of answers to clients: whole, in shared pieces, or streamed from a server or a session.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use upstream::http::{body::PiecesBody, carrier::Slot, pool::PooledBody};
+
+use crate::finish::Ticket;
+
+/// What can go wrong while a body is sent: the connection is then closed.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A body that another crate makes (the admin pages).
+pub type Foreign = http_body_util::combinators::UnsyncBoxBody<Bytes, BodyError>;
+
+/// The body of an answer.
+#[derive(Default)]
+pub struct Body {
+    content: Content,
+    /// Closed, and written to the log, when the body has been sent or given up.
+    ticket: Option<Ticket>,
+}
+
+#[derive(Default)]
+enum Content {
+    #[default]
+    Empty,
+    Whole(Bytes),
+    Pieces(PiecesBody),
+    Server(Box<(PooledBody, Slot)>),
+    Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+    Foreign(Foreign),
+}
+
+impl Body {
+    /// One buffer.
+    #[must_use]
+    pub fn whole(bytes: Bytes) -> Self {
+        Self { content: Content::Whole(bytes), ticket: None }
+    }
+
+    /// Shared pieces.
+    #[must_use]
+    pub fn pieces(pieces: wire::Pieces) -> Self {
+        Self { content: Content::Pieces(PiecesBody::new(pieces)), ticket: None }
+    }
+
+    /// A server's body, passed on as it comes; the client's pace is the server's pace.
+    #[must_use]
+    pub fn server(body: PooledBody, slot: Slot) -> Self {
+        Self { content: Content::Server(Box::new((body, slot))), ticket: None }
+    }
+
+    /// Chunks as they are made.
+    #[must_use]
+    pub fn stream(chunks: impl Stream<Item = Bytes> + Send + 'static) -> Self {
+        Self { content: Content::Stream(Box::pin(chunks)), ticket: None }
+    }
+
+    /// A body made elsewhere.
+    #[must_use]
+    pub fn foreign(body: Foreign) -> Self {
+        Self { content: Content::Foreign(body), ticket: None }
+    }
+
+    /// Ties a call's account to the body.
+    #[must_use]
+    pub fn with_ticket(mut self, ticket: Ticket) -> Self {
+        self.ticket = Some(ticket);
+        self
+    }
+
+    /// Takes a whole body out again, to be changed.
+    ///
+    /// # Errors
+    /// The body itself, when it is not whole.
+    pub fn into_whole(self) -> Result<(Bytes, Option<Ticket>), Self> {
+        match self.content {
+            Content::Whole(bytes) => Ok((bytes, self.ticket)),
+            content => Err(Self { content, ticket: self.ticket }),
+        }
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        let frame = match &mut this.content {
+            Content::Empty => Poll::Ready(None),
+            Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Pieces(body) => Pin::new(body).poll_frame(cx).map(|f| f.map(|f| f.map_err(Into::into))),
+            Content::Server(held) => Pin::new(&mut held.0).poll_frame(cx).map(|f| f.map(|f| f.map_err(Into::into))),
+            Content::Stream(chunks) => chunks.as_mut().poll_next(cx).map(|chunk| chunk.map(|c| Ok(Frame::data(c)))),
+            Content::Foreign(body) => Pin::new(body).poll_frame(cx),
+        };
+        match &frame {
+            Poll::Ready(Some(Ok(data))) => {
+                if let (Some(ticket), Some(chunk)) = (&mut this.ticket, data.data_ref()) {
+                    ticket.sent(chunk.len());
+                }
+            }
+            Poll::Ready(Some(Err(_))) => {
+                if let Some(ticket) = &mut this.ticket {
+                    ticket.broke();
+                }
+            }
+            Poll::Ready(None) | Poll::Pending => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Empty => true,
+            Content::Whole(bytes) => bytes.is_empty(),
+            Content::Pieces(body) => body.is_end_stream(),
+            Content::Server(held) => held.0.is_end_stream(),
+            Content::Stream(_) => false,
+            Content::Foreign(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Empty => SizeHint::with_exact(0),
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Pieces(body) => body.size_hint(),
+            Content::Server(held) => held.0.size_hint(),
+            Content::Stream(_) => SizeHint::default(),
+            Content::Foreign(body) => body.size_hint(),
+        }
+    }
+}

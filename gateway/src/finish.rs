@@ -1,0 +1,111 @@
+//! The end of a call: the only place that writes its line of log and counts it.
+
+use std::sync::Arc;
+
+use ground::{Failure, Kind};
+use tokio::time::Instant;
+use wire::era::Era;
+
+use crate::{gateway::Gateway, meters::Series};
+
+/// A call's account, from its arrival until its answer has been sent or given up.
+pub struct Ticket {
+    gateway: Arc<Gateway>,
+    series: Option<Arc<Series>>,
+    start: Instant,
+    era: Era,
+    method: String,
+    server: Option<String>,
+    name: Option<String>,
+    outcome: &'static str,
+    detail: Option<String>,
+    bytes: usize,
+}
+
+impl Ticket {
+    /// Opens an account.
+    #[must_use]
+    pub fn open(gateway: &Arc<Gateway>, era: Era, method: &str) -> Self {
+        gateway.meters.in_flight.inc();
+        Self {
+            gateway: gateway.clone(),
+            series: None,
+            start: Instant::now(),
+            era,
+            method: method.to_owned(),
+            server: None,
+            name: None,
+            outcome: "ok",
+            detail: None,
+            bytes: 0,
+        }
+    }
+
+    /// Notes where the call goes. `listed`: the server lists the name, so that it may become a label.
+    pub fn goes_to(&mut self, server: &str, name: Option<&str>, listed: bool) {
+        let label = match name {
+            Some(name) if listed && self.method == "tools/call" => name,
+            _ => &self.method,
+        };
+        let known = matches!(label, "tools/call" | "prompts/get") || listed || wire_method(label);
+        self.series = Some(self.gateway.meters.series(server, if known { label } else { "other" }));
+        self.server = Some(server.to_owned());
+        self.name = name.map(str::to_owned);
+    }
+
+    /// Notes that the server answered with an error.
+    pub fn answered_error(&mut self) {
+        self.outcome = "error";
+    }
+
+    /// Notes how it failed.
+    pub fn failed(&mut self, failure: &Failure) {
+        self.outcome = failure.kind().word();
+        if failure.kind() != Kind::Cancelled {
+            self.detail = Some(failure.to_string());
+        }
+    }
+
+    /// Notes bytes handed to the connection.
+    pub fn sent(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
+    /// Notes that the answer broke off.
+    pub fn broke(&mut self) {
+        self.outcome = Kind::Broken.word();
+    }
+}
+
+/// Methods that the specification names; others do not become labels.
+fn wire_method(method: &str) -> bool {
+    let families = ["tools/", "prompts/", "resources/", "completion/", "server/", "subscriptions/", "logging/", "tasks/"];
+    families.iter().any(|family| method.starts_with(family)) && method.len() < 40 || matches!(method, "initialize" | "ping")
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let took = self.start.elapsed();
+        let meters = &self.gateway.meters;
+        meters.in_flight.dec();
+        meters.sent.inc_by(self.bytes as u64);
+        let label = if wire_method(&self.method) { &*self.method } else { "other" };
+        let series = self.series.take().unwrap_or_else(|| meters.series("hostler", label));
+        series.count(self.outcome, took.as_secs_f64());
+        let era = match self.era {
+            Era::Modern => "modern",
+            Era::Legacy => "legacy",
+        };
+        tracing::info!(
+            target: "call",
+            era,
+            method = self.method,
+            server = self.server,
+            name = self.name,
+            outcome = self.outcome,
+            detail = self.detail,
+            ms = took.as_micros() as f64 / 1000.0,
+            bytes = self.bytes,
+        );
+    }
+}

@@ -1,0 +1,229 @@
+//! The way to a server and back: a link is leased, the message sent, and the answer followed until its end.
+//!
+//! A call is sent a second time only when the server certainly did not act on the first (it forgot the session). Never
+//! decides where a call goes.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use ground::{Failure, Kind, Retry};
+use http::StatusCode;
+use http_body::Body as _;
+use tokio::time::{Instant, timeout, timeout_at};
+use upstream::{Answer, Link, Message, Outgoing, Replies, http::carrier::Media};
+use wire::{Shape, Splice, era::Era};
+
+use crate::{
+    body::Body,
+    call::Call,
+    failure::{self, Tone},
+    finish::Ticket,
+    gateway::Lane,
+    restore, rewrite,
+    route::Trip,
+    session::Begun,
+    trail::Trail,
+};
+
+/// Answers up to this size are looked at before they are passed on; larger ones stream through, in bytes.
+const SMALL: u64 = 64 << 10;
+/// Answers whose URIs must be rewritten are held up to this size; larger ones pass as they are, in bytes.
+const REWRITTEN: u64 = 10 << 20;
+/// A client that takes streams is given the head of one after this long without an answer, so that it knows it is heard.
+const HEARD: Duration = Duration::from_secs(5);
+
+/// What came of a call.
+pub enum Outcome {
+    /// One message.
+    Whole {
+        /// The status, where the client's transport has one.
+        status: StatusCode,
+        /// The message.
+        body: Body,
+    },
+    /// A server's stream of events, to be passed on byte by byte.
+    Raw(Body),
+    /// Several messages, the last of which is the answer.
+    Stream(Box<Trail>),
+    /// Messages for as long as the client listens.
+    Listen(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+    /// Nothing to say.
+    Accepted,
+}
+
+/// Takes a request to its server.
+///
+/// # Errors
+/// Why there is no answer.
+pub async fn forward(lane: &Lane, call: Call, trip: Trip, mut ticket: Ticket) -> Result<Outcome, (Failure, Ticket)> {
+    let name = trip.name.as_deref();
+    ticket.goes_to(trip.server.name().as_str(), name, trip.listed);
+    match deliver(lane, &call, &trip).await {
+        Ok(delivered) => follow(lane, call, trip, ticket, delivered).await,
+        Err(failure) => Err((failure, ticket)),
+    }
+}
+
+struct Delivered {
+    link: Arc<Link>,
+    answer: Answer,
+    begun: Option<Begun>,
+    deadline: Instant,
+}
+
+async fn deliver(lane: &Lane, call: &Call, trip: &Trip) -> Result<Delivered, Failure> {
+    let bounds = &trip.server.spec().bounds;
+    let begun = match (&call.session, call.envelope.id) {
+        (Some(session), Some(id)) => Some(session.begin(&call.share(id), lane.gateway.plan.load().limits.session_calls)?),
+        _ => None,
+    };
+    let bell = begun.as_ref().map(|b| b.cancelled.clone());
+    let sending = async {
+        let link = lease(lane, call, trip).await?;
+        match send(lane, call, trip, &link, begun.as_ref()).await {
+            Err(failure) if failure.kind() == Kind::SessionNotFound => {
+                // The server forgot the session, so it did nothing: another is opened and the call sent again.
+                trip.server.renounce(&link);
+                let link = lease(lane, call, trip).await?;
+                let answer = send(lane, call, trip, &link, begun.as_ref()).await?;
+                Ok((link, answer))
+            }
+            sent => sent.map(|answer| (link, answer)),
+        }
+    };
+    let cancelled = async {
+        match &bell {
+            Some(bell) => bell.notified().await,
+            None => std::future::pending().await,
+        }
+    };
+    let sent = tokio::select! {
+        sent = timeout(bounds.call_timeout, sending) => sent,
+        () = cancelled => return Err(Failure::client(Kind::Cancelled, "the request was cancelled by its caller")),
+    };
+    let (link, answer) = sent.map_err(|_| late(trip, bounds.call_timeout))??;
+    Ok(Delivered { link, answer, begun, deadline: Instant::now() + bounds.call_deadline })
+}
+
+/// The failure of a call that a server did not answer in time.
+pub(crate) fn late(trip: &Trip, patience: Duration) -> Failure {
+    let name = trip.server.name();
+    let text = format!("server `{name}` did not answer within {patience:?} (its `call_timeout`)");
+    Failure::server(Kind::Timeout, name, Retry::MaybeSent, text)
+}
+
+async fn lease(lane: &Lane, call: &Call, trip: &Trip) -> Result<Arc<Link>, Failure> {
+    let session = call.session.as_ref().filter(|_| call.era == Era::Legacy);
+    if let Some(link) = session.and_then(|session| session.link_to(trip.server.name())) {
+        return Ok(link);
+    }
+    let link = trip.server.link(&lane.pool, &call.want()).await?;
+    if let Some(session) = session
+        && session.hold(&trip.server, &link)
+    {
+        restore::restore(lane, session, &link).await;
+    }
+    Ok(link)
+}
+
+async fn send(lane: &Lane, call: &Call, trip: &Trip, link: &Arc<Link>, begun: Option<&Begun>) -> Result<Answer, Failure> {
+    let out: Outgoing = call.outgoing(&trip.edits, trip.name.as_deref());
+    let peer = call.session.as_ref().map(|session| session.peer());
+    if let (Some(begun), Some(id)) = (begun, call.envelope.id) {
+        begun.went(link, call.share(id));
+    }
+    let answer = link.call(&lane.pool, out, peer).await?;
+    if let (Some(begun), Answer::Exchange(exchange)) = (begun, &answer) {
+        begun.went(link, Bytes::from(exchange.number().to_string()));
+    }
+    Ok(answer)
+}
+
+async fn follow(lane: &Lane, call: Call, trip: Trip, ticket: Ticket, got: Delivered) -> Result<Outcome, (Failure, Ticket)> {
+    let Delivered { link, answer, begun, deadline } = got;
+    let prefixed = prefixed(lane, &call);
+    match answer {
+        Answer::Http { response, media: Media::Json, slot } => {
+            let status = if call.era == Era::Modern { response.status() } else { legacy_status(response.status()) };
+            let size = response.body().size_hint().upper().unwrap_or(u64::MAX);
+            let held = size <= if prefixed && carries_uris(&call.method) { REWRITTEN } else { SMALL };
+            if !held {
+                let body = Body::server(response.into_body(), slot).with_ticket(ticket);
+                return Ok(Outcome::Whole { status, body });
+            }
+            let mut replies = Replies::new(link.clone(), lane.pool.clone(), Answer::Http { response, media: Media::Json, slot });
+            match timeout_at(deadline, replies.next()).await {
+                Ok(Some(Ok(message))) => Ok(whole(&call, &link, prefixed, message, status, ticket)),
+                Ok(Some(Err(failure))) => Err((failure, ticket)),
+                Ok(None) | Err(_) => Err((late(&trip, trip.server.spec().bounds.call_deadline), ticket)),
+            }
+        }
+        Answer::Http { response, media: Media::Events, slot } if call.era == Era::Modern && !prefixed && call.session.is_none() => {
+            Ok(Outcome::Raw(Body::server(response.into_body(), slot).with_ticket(ticket)))
+        }
+        answer => {
+            let replies = Replies::new(link.clone(), lane.pool.clone(), answer);
+            let mut trail = Box::new(Trail::new(call, trip, link, prefixed, replies, begun, deadline, ticket));
+            match trail.first(HEARD).await {
+                Some(Ok(message)) => {
+                    let (call, link, ticket) = trail.into_parts();
+                    Ok(whole(&call, &link, prefixed, message, StatusCode::OK, ticket))
+                }
+                Some(Err(failure)) => Err((failure, trail.into_parts().2)),
+                None => Ok(Outcome::Stream(trail)),
+            }
+        }
+    }
+}
+
+fn legacy_status(status: StatusCode) -> StatusCode {
+    if status.is_client_error() { status } else { StatusCode::OK }
+}
+
+fn carries_uris(method: &str) -> bool {
+    matches!(method, "tools/call" | "resources/read" | "prompts/get")
+}
+
+fn prefixed(lane: &Lane, call: &Call) -> bool {
+    match &call.session {
+        Some(session) => session.prefixed,
+        None => lane.gateway.view(&call.place).is_ok_and(|view| view.prefix),
+    }
+}
+
+/// The answer, under the caller's names.
+fn whole(call: &Call, link: &Arc<Link>, prefixed: bool, message: Message, status: StatusCode, mut ticket: Ticket) -> Outcome {
+    if message.envelope.kind == Shape::Error {
+        ticket.answered_error();
+    }
+    let status = if call.era == Era::Modern && status == StatusCode::OK { modern_status(&message) } else { status };
+    let body = outward_answer(call, link, prefixed, message);
+    Outcome::Whole { status, body: Body::pieces(body.into_pieces()).with_ticket(ticket) }
+}
+
+/// The edits that make a server's answer the client's.
+pub(crate) fn outward_answer(call: &Call, link: &Arc<Link>, prefixed: bool, message: Message) -> Splice {
+    let mut splice = Splice::new(message.body.clone());
+    if prefixed && carries_uris(&call.method) {
+        rewrite::result(&mut splice, &message, &call.method, link.server());
+    }
+    splice
+}
+
+/// The status of an error that came over a transport without statuses (the modern table).
+fn modern_status(message: &Message) -> StatusCode {
+    use wire::era::code;
+    match message.envelope.error_code {
+        Some(code::METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
+        Some(code::INVALID_PARAMS | code::HEADER_MISMATCH | code::MISSING_CAPABILITY | code::UNSUPPORTED_VERSION) => {
+            StatusCode::BAD_REQUEST
+        }
+        _ => StatusCode::OK,
+    }
+}
+
+/// A failure as the message that ends a stream.
+pub(crate) fn failed(call: &Call, failure: &Failure) -> Bytes {
+    failure::answer(failure, Tone { era: call.era, id: call.id(), requested: None, serves: (true, true) }).1
+}

@@ -1,0 +1,39 @@
+//! The data plane: from a client's bytes to a server and back. Read [`path`] first.
+//!
+//! Never opens the database, never starts a server, never decodes a message into typed values on its way through.
+
+pub mod admit;
+pub mod body;
+mod call;
+mod enter;
+mod face;
+mod failure;
+mod finish;
+mod forward;
+pub mod gateway;
+mod introduce;
+mod level;
+pub mod listen;
+mod listen_modern;
+mod listeners;
+mod lists;
+pub mod meters;
+mod notify;
+mod outlet;
+mod own;
+mod path;
+mod place;
+mod respond;
+mod restore;
+mod resume;
+mod rewrite;
+mod route;
+mod session;
+mod sessions;
+mod shared;
+mod trail;
+mod views;
+mod websocket;
+
+pub use body::Body;
+pub use gateway::{Fallback, Gateway, Lane};

@@ -1,0 +1,194 @@
+//! `subscriptions/listen` on a view: acknowledged at once, fed by changes of the view and by the servers' own streams.
+//!
+//! Follows the subscriptions page of revision 2026-07-28. List changes come from the gateway's own knowledge; a resource
+//! is listened to at its server, one stream a server for each listener.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream;
+use ground::Failure;
+use tokio::sync::mpsc;
+use upstream::{Outgoing, Replies, Server, Want};
+use wire::{
+    Shape,
+    era::{Era, MODERN},
+    names,
+};
+
+use crate::{
+    call::Call,
+    forward::Outcome,
+    gateway::Lane,
+    listeners::Wish,
+};
+
+/// URIs that one listener may name.
+const URIS: usize = 1000;
+
+/// Opens the stream.
+///
+/// # Errors
+/// When the place does not serve the modern era.
+pub fn listen(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
+    if !lane.gateway.eras(&call.place)?.0 {
+        return Err(crate::own::no_modern());
+    }
+    let view = lane.gateway.view(&call.place)?;
+    let id = call.envelope.id.map(|span| call.share(span)).unwrap_or_default();
+    let filter = call.envelope.params.and_then(|span| wire::field(call.part(span), "notifications")).unwrap_or(b"{}");
+    let on = |key| wire::field(filter, key) == Some(b"true");
+    let wish = Wish { tools: on("toolsListChanged"), prompts: on("promptsListChanged"), resources: on("resourcesListChanged") };
+    let uris: Vec<String> = wire::field(filter, "resourceSubscriptions")
+        .filter(|list| list.first() == Some(&b'['))
+        .into_iter()
+        .flat_map(wire::elements)
+        .filter_map(wire::text)
+        .take(URIS)
+        .map(std::borrow::Cow::into_owned)
+        .collect();
+    let changes = lane.gateway.listeners.add(&view.name, wish, id.clone());
+    let (resources, honoured) = listen_at_servers(lane, call, &id, &uris);
+    let listening = Listening {
+        acknowledgement: Some(acknowledgement(&id, wish, &honoured)),
+        changes,
+        resources,
+        stopping: lane.gateway.stopping.clone(),
+        id,
+        ended: false,
+    };
+    let messages = stream::unfold(listening, |mut listening| async move {
+        let message = listening.next().await?;
+        Some((message, listening))
+    });
+    Ok(Outcome::Listen(Box::pin(messages)))
+}
+
+fn acknowledgement(id: &[u8], wish: Wish, uris: &[String]) -> Bytes {
+    let mut granted = Vec::new();
+    for (key, on) in [("toolsListChanged", wish.tools), ("promptsListChanged", wish.prompts), ("resourcesListChanged", wish.resources)] {
+        if on {
+            granted.push(format!("\"{key}\":true"));
+        }
+    }
+    if !uris.is_empty() {
+        let uris: Vec<_> = uris.iter().map(|uri| wire::quote(uri)).collect();
+        granted.push(format!("\"resourceSubscriptions\":[{}]", uris.join(",")));
+    }
+    let id = String::from_utf8_lossy(id);
+    let params = format!(
+        "{{\"_meta\":{{\"io.modelcontextprotocol/subscriptionId\":{id}}},\"notifications\":{{{}}}}}",
+        granted.join(",")
+    );
+    wire::build::notification("notifications/subscriptions/acknowledged", Some(params.as_bytes())).into()
+}
+
+/// Listens to the named resources at the servers they belong to. Returns what arrives and the URIs that are honoured.
+fn listen_at_servers(lane: &Lane, call: &Call, id: &Bytes, uris: &[String]) -> (mpsc::Receiver<Bytes>, Vec<String>) {
+    let (to, from) = mpsc::channel(64);
+    let mut honoured = Vec::new();
+    let Ok(view) = lane.gateway.view(&call.place) else { return (from, honoured) };
+    for selection in &view.selections {
+        let Some(server) = lane.gateway.fleet.get(selection.server.as_str()) else { continue };
+        let mine = uris.iter().filter_map(|uri| {
+            let (name, original) = if view.prefix { names::split_uri(uri)? } else { (selection.server.to_string(), uri.as_str()) };
+            let wanted = name == selection.server.as_str() && selection.resources.lets(original);
+            wanted.then(|| (uri.clone(), original.to_owned()))
+        });
+        let (shown, own): (Vec<_>, Vec<_>) = mine.unzip();
+        if own.is_empty() {
+            continue;
+        }
+        honoured.extend(shown);
+        let meta = call.envelope.meta.map(|span| call.share(span)).unwrap_or_else(|| Bytes::from_static(b"{}"));
+        let task = follow(lane.clone(), server, own, meta, id.clone(), view.prefix, to.clone());
+        tokio::spawn(async move {
+            // Ends with the listener: nobody can take what the server says then.
+            task.await;
+        });
+    }
+    (from, honoured)
+}
+
+async fn follow(lane: Lane, server: Arc<Server>, uris: Vec<String>, meta: Bytes, id: Bytes, prefix: bool, to: mpsc::Sender<Bytes>) {
+    let listening = async {
+        loop {
+            if let Err(failure) = follow_once(&lane, &server, &uris, &meta, &id, prefix, &to).await {
+                tracing::debug!(server = %server.name(), %failure, "listening to resources broke off");
+            }
+            tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        }
+    };
+    tokio::select! { () = listening => {}, () = to.closed() => {} }
+}
+
+async fn follow_once(
+    lane: &Lane,
+    server: &Arc<Server>,
+    uris: &[String],
+    meta: &Bytes,
+    id: &Bytes,
+    prefix: bool,
+    to: &mpsc::Sender<Bytes>,
+) -> Result<(), Failure> {
+    let link = server.link(&lane.pool, &Want::own(Era::Modern)).await?;
+    let quoted: Vec<_> = uris.iter().map(|uri| wire::quote(uri)).collect();
+    let meta = String::from_utf8_lossy(meta);
+    let params = format!("{{\"_meta\":{meta},\"notifications\":{{\"resourceSubscriptions\":[{}]}}}}", quoted.join(","));
+    let body = wire::build::request(id, "subscriptions/listen", Some(params.as_bytes()));
+    let Ok(mut out) = Outgoing::own(body, Era::Modern) else { return Ok(()) };
+    out.headers = vec![(upstream::http::carrier::VERSION, http::HeaderValue::from_static(MODERN))];
+    let answer = link.call(&lane.pool, out, None).await?;
+    let mut replies = Replies::new(link.clone(), lane.pool.clone(), answer);
+    while let Some(event) = replies.next().await {
+        let message = event?;
+        if message.envelope.kind != Shape::Notification || message.method() != "notifications/resources/updated" {
+            continue;
+        }
+        let mut splice = wire::Splice::new(message.body.clone());
+        if prefix {
+            crate::rewrite::message(&mut splice, &message, server.name());
+        }
+        if to.send(splice.into_bytes()).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+struct Listening {
+    acknowledgement: Option<Bytes>,
+    changes: mpsc::Receiver<Bytes>,
+    resources: mpsc::Receiver<Bytes>,
+    stopping: tokio_util::sync::CancellationToken,
+    id: Bytes,
+    ended: bool,
+}
+
+impl Listening {
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(acknowledgement) = self.acknowledgement.take() {
+            return Some(acknowledgement);
+        }
+        if self.ended {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => {
+                self.ended = true;
+                Some(self.goodbye())
+            }
+            Some(message) = self.changes.recv() => Some(message),
+            Some(message) = self.resources.recv() => Some(message),
+            else => None,
+        }
+    }
+
+    /// The answer to the long request: the subscription ended in order.
+    fn goodbye(&self) -> Bytes {
+        let id = String::from_utf8_lossy(&self.id);
+        let result = format!("{{\"resultType\":\"complete\",\"_meta\":{{\"io.modelcontextprotocol/subscriptionId\":{id}}}}}");
+        wire::build::result(&self.id, result.as_bytes()).into()
+    }
+}

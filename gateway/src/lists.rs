@@ -1,0 +1,132 @@
+//! The lists of a view, page by page, from what is known: never from a server while a client waits.
+
+use ground::{Failure, Kind};
+use upstream::{ListKind, Want};
+use wire::era::Era;
+
+use crate::{
+    call::Call,
+    face::{Face, Shown},
+    forward::Outcome,
+    gateway::Lane,
+    own,
+    place::Place,
+};
+
+/// Answers one page of a list.
+///
+/// # Errors
+/// `InvalidParams` for a cursor that is none of ours.
+pub async fn page(lane: &Lane, call: &Call, kind: ListKind) -> Result<Outcome, Failure> {
+    own::wait_settled(lane, &call.place).await?;
+    if call.era == Era::Modern && !lane.gateway.eras(&call.place)?.0 {
+        return Err(own::no_modern());
+    }
+    let face = face(lane, call)?;
+    let shown = face.list(kind);
+    let from = match call.envelope.cursor {
+        Some(span) => start(shown, call.part(span))?,
+        None => 0,
+    };
+    let until = shown.len().min(from + lane.gateway.plan.load().limits.page);
+    own::result(call, &write(call.era, kind, shown, from, until))
+}
+
+/// The face that this client sees. A legacy client with capabilities of its own may be shown other tools by a server, so
+/// the first look lets those servers get ready for it; it is told when their lists differ.
+fn face(lane: &Lane, call: &Call) -> Result<std::sync::Arc<Face>, Failure> {
+    let view = lane.gateway.view(&call.place)?;
+    let profile = call.session.as_ref().filter(|_| call.era == Era::Legacy).map(|s| s.introduction().profile);
+    if let Some(session) = &call.session
+        && profile.is_some_and(|profile| profile != 0)
+    {
+        for server in lane.gateway.servers(&call.place)?.into_iter().filter(|s| s.eras().legacy == Some(true)) {
+            let want = Want { era: Era::Legacy, introduction: session.introduction(), session: None };
+            let pool = lane.pool.clone();
+            tokio::spawn(async move {
+                // Whether it works is seen by the calls that need it.
+                let _ = server.link(&pool, &want).await;
+            });
+        }
+    }
+    Ok(lane.gateway.views.face(&view, profile, &lane.gateway.fleet))
+}
+
+fn write(era: Era, kind: ListKind, shown: &[Shown], from: usize, until: usize) -> Vec<u8> {
+    let entries = shown.get(from..until).unwrap_or_default();
+    let mut out = Vec::with_capacity(entries.iter().map(|e| e.raw.len() + 1).sum::<usize>() + 256);
+    out.extend_from_slice(format!("{{\"{}\":[", kind.member()).as_bytes());
+    for (n, entry) in entries.iter().enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(&entry.raw);
+    }
+    out.push(b']');
+    if let Some(last) = entries.last().filter(|_| until < shown.len()) {
+        out.extend_from_slice(format!(",\"nextCursor\":{}", wire::quote(&cursor(until, &last.key))).as_bytes());
+    }
+    if era == Era::Modern {
+        let own = own::own_meta();
+        let hints = format!(",\"resultType\":\"complete\",\"ttlMs\":0,\"cacheScope\":\"private\",\"_meta\":{own}");
+        out.extend_from_slice(hints.as_bytes());
+    }
+    out.push(b'}');
+    out
+}
+
+/// A cursor names the entry that ended the page before, and where it stood.
+fn cursor(position: usize, key: &str) -> String {
+    format!("{position}.{key}")
+}
+
+/// Where to go on: behind the entry that the cursor names, wherever it stands now; else at its old position.
+fn start(shown: &[Shown], raw: &[u8]) -> Result<usize, Failure> {
+    let wrong = || Failure::client(Kind::InvalidParams, "the cursor is not one that this gateway gave out");
+    let text = wire::text(raw).ok_or_else(wrong)?;
+    let (position, key) = text.split_once('.').ok_or_else(wrong)?;
+    let position: usize = position.parse().map_err(|_| wrong())?;
+    if position.checked_sub(1).and_then(|at| shown.get(at)).is_some_and(|entry| entry.key == key) {
+        return Ok(position);
+    }
+    let moved = shown.iter().position(|entry| entry.key == key);
+    Ok(moved.map_or(position.min(shown.len()), |at| at + 1))
+}
+
+/// The remembered list of a server that cannot be asked now.
+#[must_use]
+pub fn remembered(lane: &Lane, call: &Call) -> Option<Outcome> {
+    let kind = ListKind::of_method(&call.method)?;
+    let Place::Server(name) = &call.place else { return None };
+    let catalog = lane.gateway.fleet.get(name)?.catalog(None);
+    let shown: Vec<_> =
+        catalog.list(kind).iter().map(|entry| Shown { key: entry.key.clone(), raw: entry.raw.clone() }).collect();
+    if shown.is_empty() {
+        return None;
+    }
+    own::result(call, &write(call.era, kind, &shown, 0, shown.len())).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn shown(keys: &[&str]) -> Vec<Shown> {
+        keys.iter().map(|key| Shown { key: (*key).to_owned(), raw: format!("{{\"name\":\"{key}\"}}").into() }).collect()
+    }
+
+    #[test]
+    fn pages_follow_each_other_even_when_the_list_changes_meanwhile() {
+        let before = shown(&["a", "b", "c", "d"]);
+        let page = String::from_utf8(write(Era::Legacy, ListKind::Tools, &before, 0, 2)).unwrap();
+        assert_eq!(page, "{\"tools\":[{\"name\":\"a\"},{\"name\":\"b\"}],\"nextCursor\":\"2.b\"}");
+        assert_eq!(start(&before, b"\"2.b\"").unwrap(), 2);
+        assert_eq!(start(&shown(&["0", "a", "b", "c"]), b"\"2.b\"").unwrap(), 3);
+        assert_eq!(start(&shown(&["a", "c"]), b"\"2.b\"").unwrap(), 2);
+        assert!(start(&before, b"\"rubbish\"").is_err());
+        let last = String::from_utf8(write(Era::Legacy, ListKind::Tools, &before, 2, 4)).unwrap();
+        assert!(!last.contains("nextCursor"));
+    }
+}

@@ -1,0 +1,298 @@
+//! One stream of messages to a legacy client, which may be dropped and taken up again (`Last-Event-ID`).
+//!
+//! Messages are kept, within bounds, until the stream is done and its last message was sent. Follows "Resumability and
+//! Redelivery" of revision 2025-11-25.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::timeout};
+
+/// Messages kept for a client that is not reading.
+const KEPT: usize = 256;
+/// Bytes kept likewise; a single larger message is kept all the same.
+const KEPT_BYTES: usize = 1 << 20;
+/// A comment is sent after this much silence, so that nothing in between takes the stream for dead.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(25);
+/// That comment.
+pub const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
+
+/// One stream of messages.
+pub struct Outlet {
+    number: u64,
+    /// Revision 2025-11-25: the stream starts with an empty event, so that it can be resumed from its beginning.
+    primed: bool,
+    state: Mutex<State>,
+    wake: Notify,
+    room: Notify,
+}
+
+struct State {
+    kept: VecDeque<(u64, Bytes)>,
+    bytes: usize,
+    next: u64,
+    sent: u64,
+    done: bool,
+    /// Counts the readers there have been; only the newest reads.
+    reader: u64,
+    reading: bool,
+    lost: u64,
+}
+
+impl Outlet {
+    /// An empty stream.
+    #[must_use]
+    pub fn new(number: u64, primed: bool) -> Arc<Self> {
+        let state =
+            State { kept: VecDeque::new(), bytes: 0, next: 1, sent: 0, done: false, reader: 0, reading: false, lost: 0 };
+        Arc::new(Self { number, primed, state: Mutex::new(state), wake: Notify::new(), room: Notify::new() })
+    }
+
+    /// Its number within the session.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether the last message has been added and read.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        let state = self.state.lock();
+        state.done && state.sent + 1 >= state.next
+    }
+
+    /// Adds a message at once. Beyond the bounds the oldest that were sent, then the oldest, give way.
+    pub fn push(&self, message: Bytes) {
+        let mut state = self.state.lock();
+        state.bytes += message.len();
+        let number = state.next;
+        state.next += 1;
+        state.kept.push_back((number, message));
+        while state.kept.len() > 1 && (state.kept.len() > KEPT || state.bytes > KEPT_BYTES) {
+            if let Some((oldest, gone)) = state.kept.pop_front() {
+                state.bytes -= gone.len();
+                if oldest > state.sent {
+                    state.lost += 1;
+                }
+            }
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Adds a message, first waiting for a client that reads slowly. One that does not read at all is not waited for.
+    pub async fn offer(&self, message: Bytes) {
+        loop {
+            let room = self.room.notified();
+            {
+                let state = self.state.lock();
+                let unsent = state.next - 1 - state.sent.min(state.next - 1);
+                if !state.reading || unsent < (KEPT / 2) as u64 && state.bytes < KEPT_BYTES {
+                    break;
+                }
+                if state.kept.front().is_some_and(|(oldest, _)| *oldest <= state.sent) {
+                    // What is kept has been sent already and may give way.
+                    break;
+                }
+            }
+            room.await;
+        }
+        self.push(message);
+    }
+
+    /// Says that no message will be added.
+    pub fn finish(&self) {
+        self.state.lock().done = true;
+        self.wake.notify_one();
+        self.room.notify_waiters();
+    }
+
+    /// Starts reading after the given message (0: from the beginning), ending any earlier reader. Chunks are complete
+    /// server-sent events.
+    pub fn read(self: &Arc<Self>, after: Option<u64>) -> impl Stream<Item = Bytes> + Send + 'static + use<> {
+        let reader = {
+            let mut state = self.state.lock();
+            state.reader += 1;
+            state.reading = true;
+            if let Some(after) = after {
+                state.sent = after.min(state.next - 1);
+            }
+            state.reader
+        };
+        self.wake.notify_waiters();
+        let prime = self.primed && after.is_none();
+        let reading = Reading { outlet: self.clone(), reader, prime };
+        stream::unfold(reading, |mut reading| async move {
+            let chunk = reading.next().await?;
+            Some((chunk, reading))
+        })
+    }
+
+    /// Waits for the next message as it is, for transports without events. One reader at a time.
+    pub async fn take(&self) -> Option<Bytes> {
+        loop {
+            let wake = self.wake.notified();
+            {
+                let mut state = self.state.lock();
+                if let Some((number, message)) = state.kept.pop_front() {
+                    state.bytes -= message.len();
+                    state.sent = number;
+                    drop(state);
+                    self.room.notify_waiters();
+                    return Some(message);
+                }
+                if state.done {
+                    return None;
+                }
+            }
+            wake.await;
+        }
+    }
+
+    /// Marks it as read by somebody, so that writers wait for room.
+    pub fn held(&self) {
+        self.state.lock().reading = true;
+    }
+
+    fn event_id(&self, number: u64) -> String {
+        format!("{}-{number}", self.number)
+    }
+
+    /// The stream and message that an event id names.
+    #[must_use]
+    pub fn parse_event_id(id: &str) -> Option<(u64, u64)> {
+        let (stream, number) = id.split_once('-')?;
+        Some((stream.parse().ok()?, number.parse().ok()?))
+    }
+}
+
+struct Reading {
+    outlet: Arc<Outlet>,
+    reader: u64,
+    prime: bool,
+}
+
+enum Step {
+    Send(Bytes),
+    Wait,
+    End,
+}
+
+impl Reading {
+    async fn next(&mut self) -> Option<Bytes> {
+        let outlet = self.outlet.clone();
+        if std::mem::take(&mut self.prime) {
+            return Some(event(&outlet.event_id(0), b""));
+        }
+        loop {
+            let wake = outlet.wake.notified();
+            match self.step() {
+                Step::Send(chunk) => return Some(chunk),
+                Step::End => return None,
+                Step::Wait => {}
+            }
+            if timeout(KEEP_ALIVE, wake).await.is_err() {
+                return Some(COMMENT);
+            }
+        }
+    }
+
+    fn step(&self) -> Step {
+        let mut state = self.outlet.state.lock();
+        if state.reader != self.reader {
+            return Step::End;
+        }
+        let sent = state.sent;
+        // What is kept is in rising order, and nearly always only its last part is unsent.
+        let first = state.kept.partition_point(|(number, _)| *number <= sent);
+        let Some((number, message)) = state.kept.get(first) else {
+            return if state.done { Step::End } else { Step::Wait };
+        };
+        let (number, chunk) = (*number, event(&self.outlet.event_id(*number), message));
+        state.sent = number;
+        drop(state);
+        self.outlet.room.notify_waiters();
+        Step::Send(chunk)
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let mut state = self.outlet.state.lock();
+        if state.reader == self.reader {
+            state.reading = false;
+        }
+        drop(state);
+        self.outlet.room.notify_waiters();
+    }
+}
+
+/// One server-sent event.
+#[must_use]
+pub fn event(id: &str, data: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(data.len() + id.len() + 32);
+    wire::sse::encode(Some(id), (!data.is_empty()).then_some("message"), data, &mut out);
+    out.into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use futures_util::StreamExt;
+
+    use super::*;
+
+    fn text(chunk: &Bytes) -> String {
+        String::from_utf8(chunk.to_vec()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_stream_is_resumed_where_it_was() {
+        let outlet = Outlet::new(3, true);
+        outlet.push(Bytes::from_static(b"{\"a\":1}"));
+        outlet.push(Bytes::from_static(b"{\"b\":2}"));
+        {
+            let mut first = Box::pin(outlet.read(None));
+            assert!(text(&first.next().await.unwrap()).contains("id: 3-0"));
+            assert!(text(&first.next().await.unwrap()).contains("{\"a\":1}"));
+        }
+        outlet.push(Bytes::from_static(b"{\"c\":3}"));
+        outlet.finish();
+        let (stream, after) = Outlet::parse_event_id("3-1").unwrap();
+        assert_eq!(stream, 3);
+        let rest: Vec<_> = outlet.read(Some(after)).collect().await;
+        assert_eq!(rest.len(), 2);
+        assert!(text(&rest[0]).contains("id: 3-2") && text(&rest[0]).contains("{\"b\":2}"));
+        assert!(text(&rest[1]).contains("{\"c\":3}"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_newest_reader_reads() {
+        let outlet = Outlet::new(0, false);
+        let mut old = Box::pin(outlet.read(None));
+        let mut new = Box::pin(outlet.read(None));
+        outlet.push(Bytes::from_static(b"{}"));
+        assert!(new.next().await.is_some());
+        assert!(old.next().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_reads_is_bounded() {
+        let outlet = Outlet::new(0, false);
+        for _ in 0..10_000 {
+            outlet.offer(Bytes::from(vec![b'x'; 1000])).await;
+        }
+        assert!(outlet.state.lock().kept.len() <= KEPT);
+        assert!(outlet.state.lock().bytes <= KEPT_BYTES);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_filled_with_comments() {
+        let outlet = Outlet::new(0, false);
+        let mut reading = Box::pin(outlet.read(None));
+        assert_eq!(reading.next().await.unwrap(), COMMENT);
+    }
+}

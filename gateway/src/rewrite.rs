@@ -1,0 +1,129 @@
+//! Putting a server's name into the URIs that its messages carry, where many servers share an endpoint.
+//!
+//! Only the places that the specification names are touched: `resources/updated`, the contents of a resource, links
+//! and embedded resources in the content of tools and prompts. All else passes as it is. The edits are splices.
+
+use ground::ServerName;
+use memchr::memmem;
+use upstream::Message;
+use wire::{Span, Splice, names::federated_uri};
+
+/// Rewrites a notification.
+pub fn message(splice: &mut Splice, message: &Message, server: &ServerName) {
+    if let Some(uri) = message.envelope.uri
+        && message.method() == "notifications/resources/updated"
+    {
+        put(splice, &message.body, uri.of(&message.body), server);
+    }
+}
+
+/// Rewrites the result of a method.
+pub fn result(splice: &mut Splice, message: &Message, method: &str, server: &ServerName) {
+    let Some(result) = message.envelope.result else { return };
+    let body = &message.body[..];
+    // Nearly all results carry no URI at all; this look costs less than reading them.
+    if memmem::find(result.of(body), b"\"uri\"").is_none() {
+        return;
+    }
+    let result = result.of(body);
+    match method {
+        "resources/read" => {
+            for content in list(result, "contents") {
+                uri_of(splice, body, content, server);
+            }
+        }
+        "tools/call" => {
+            for content in list(result, "content") {
+                block(splice, body, content, server);
+            }
+        }
+        "prompts/get" => {
+            for message in list(result, "messages") {
+                match wire::field(message, "content") {
+                    Some(content) if content.first() == Some(&b'[') => {
+                        wire::elements(content).for_each(|content| block(splice, body, content, server));
+                    }
+                    Some(content) => block(splice, body, content, server),
+                    None => {}
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A content block: a link carries its URI itself, an embedded resource within.
+fn block(splice: &mut Splice, body: &[u8], content: &[u8], server: &ServerName) {
+    if content.first() != Some(&b'{') {
+        return;
+    }
+    match wire::field(content, "type") {
+        Some(b"\"resource_link\"") => uri_of(splice, body, content, server),
+        Some(b"\"resource\"") => {
+            if let Some(resource) = wire::field(content, "resource") {
+                uri_of(splice, body, resource, server);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn uri_of(splice: &mut Splice, body: &[u8], object: &[u8], server: &ServerName) {
+    if object.first() == Some(&b'{')
+        && let Some(uri) = wire::field(object, "uri")
+    {
+        put(splice, body, uri, server);
+    }
+}
+
+fn list<'a>(object: &'a [u8], key: &str) -> impl Iterator<Item = &'a [u8]> {
+    let array = wire::field(object, key).filter(|value| value.first() == Some(&b'['));
+    array.into_iter().flat_map(wire::elements)
+}
+
+fn put(splice: &mut Splice, body: &[u8], raw: &[u8], server: &ServerName) {
+    if let (Some(uri), Some(span)) = (wire::text(raw), span_within(body, raw)) {
+        splice.replace(span, wire::quote(&federated_uri(server, &uri)).into_bytes());
+    }
+}
+
+/// Where a part lies in the body it was cut from.
+#[must_use]
+pub fn span_within(body: &[u8], part: &[u8]) -> Option<Span> {
+    let start = (part.as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
+    let end = start.checked_add(part.len())?;
+    (end <= body.len()).then_some(())?;
+    Some(Span { start: u32::try_from(start).ok()?, end: u32::try_from(end).ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn rewritten(method: &str, result_json: &str) -> String {
+        let body = Bytes::from(format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{result_json}}}"));
+        let message = Message::parse(body.clone(), 64).unwrap();
+        let mut splice = Splice::new(body);
+        result(&mut splice, &message, method, &ServerName::new("s").unwrap());
+        let out = splice.into_bytes();
+        String::from_utf8(out.to_vec()).unwrap().replace("{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":", "")
+    }
+
+    #[test]
+    fn uris_of_links_and_embedded_resources_are_prefixed_and_nothing_else() {
+        let cases = [
+            ("resources/read", r#"{"contents":[{"uri":"a://1","text":"\"uri\":"}]}"#, r#"{"contents":[{"uri":"s+a://1","text":"\"uri\":"}]}"#),
+            ("tools/call", r#"{"content":[{"type":"resource_link","uri":"a://1","name":"n"}]}"#, r#"{"content":[{"type":"resource_link","uri":"s+a://1","name":"n"}]}"#),
+            ("tools/call", r#"{"content":[{"type":"resource","resource":{"uri":"a://1","text":"x"}}]}"#, r#"{"content":[{"type":"resource","resource":{"uri":"s+a://1","text":"x"}}]}"#),
+            ("tools/call", r#"{"structuredContent":{"uri":"a://1"},"content":[]}"#, r#"{"structuredContent":{"uri":"a://1"},"content":[]}"#),
+            ("prompts/get", r#"{"messages":[{"role":"user","content":{"type":"resource","resource":{"uri":"a://1"}}}]}"#, r#"{"messages":[{"role":"user","content":{"type":"resource","resource":{"uri":"s+a://1"}}}]}"#),
+        ];
+        for (method, before, after) in cases {
+            assert_eq!(rewritten(method, before), format!("{after}}}"), "{method}");
+        }
+    }
+}

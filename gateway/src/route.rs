@@ -1,0 +1,132 @@
+//! Where a call goes: to the gateway itself, or to a server under the name that server knows.
+//!
+//! Looks names up, never waits, never sends.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ground::{Failure, Kind, ServerName};
+use plan::View;
+use upstream::{ListKind, Server};
+use wire::{Span, names};
+
+use crate::{
+    call::Call,
+    face::{self, Face, Origin},
+    gateway::Gateway,
+    place::Place,
+};
+
+/// A call's destination at a server.
+pub struct Trip {
+    /// The server.
+    pub server: Arc<Server>,
+    /// What must differ in the body.
+    pub edits: Vec<(Span, Bytes)>,
+    /// The name or URI as the server knows it.
+    pub name: Option<String>,
+    /// Whether the server lists that name: only then may it become a label of metrics.
+    pub listed: bool,
+}
+
+/// What happens to a call.
+pub enum Route {
+    /// The gateway answers it itself.
+    Own,
+    /// It goes to a server.
+    Server(Trip),
+}
+
+/// Finds a request's destination.
+///
+/// # Errors
+/// When the place, the method or the name does not exist.
+pub fn request(gateway: &Gateway, call: &Call) -> Result<Route, Failure> {
+    match &call.place {
+        Place::Server(name) => untouched(gateway, call, name),
+        Place::View(_) => federated(gateway, call),
+    }
+}
+
+fn untouched(gateway: &Gateway, call: &Call, name: &str) -> Result<Route, Failure> {
+    let server = gateway.fleet.get(name).ok_or_else(|| call.place.unknown())?;
+    let own = matches!(call.method.as_str(), "initialize" | "ping" | "logging/setLevel") && call.session.is_some();
+    if own || call.method == "initialize" && call.era == wire::era::Era::Legacy {
+        return Ok(Route::Own);
+    }
+    let named = call.envelope.name.or(call.envelope.uri).and_then(|span| wire::text(call.part(span)));
+    let name = named.map(std::borrow::Cow::into_owned);
+    let catalog = server.catalog(None);
+    let listed = name.as_deref().is_some_and(|name| catalog.has(ListKind::Tools, name) || catalog.has(ListKind::Prompts, name));
+    Ok(Route::Server(Trip { server, edits: Vec::new(), name, listed }))
+}
+
+fn federated(gateway: &Gateway, call: &Call) -> Result<Route, Failure> {
+    let view = gateway.view(&call.place)?;
+    let (kind, span) = match call.method.as_str() {
+        "tools/call" => (ListKind::Tools, call.envelope.name),
+        "prompts/get" => (ListKind::Prompts, call.envelope.name),
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => (ListKind::Resources, call.envelope.uri),
+        "completion/complete" if call.envelope.ref_uri.is_some() => (ListKind::Resources, call.envelope.ref_uri),
+        "completion/complete" => (ListKind::Prompts, call.envelope.ref_name),
+        _ => return Ok(Route::Own),
+    };
+    let lacks = || Failure::client(Kind::InvalidParams, format!("`params` of {} lacks the name or URI", call.method));
+    let span = span.ok_or_else(lacks)?;
+    let asked = wire::text(call.part(span)).ok_or_else(lacks)?;
+    let profile = call.session.as_ref().filter(|_| call.era == wire::era::Era::Legacy).map(|s| s.introduction().profile);
+    let face = gateway.views.face(&view, profile, &gateway.fleet);
+    let known = known(&face, kind, &asked);
+    let listed = known.is_some();
+    let origin = known.or_else(|| unlisted(&view, kind, &asked).map(Arc::new)).ok_or_else(|| missing(kind, &asked))?;
+    let server = gateway.fleet.get(origin.server.as_str()).ok_or_else(|| missing(kind, &asked))?;
+    let edits = if origin.name == asked { Vec::new() } else { vec![(span, Bytes::from(wire::quote(&origin.name)))] };
+    Ok(Route::Server(Trip { server, edits, name: Some(origin.name.clone()), listed }))
+}
+
+fn known(face: &Face, kind: ListKind, asked: &str) -> Option<Arc<Origin>> {
+    let found = face.origin(kind, asked);
+    if kind == ListKind::Resources { found.or_else(|| face.origin(ListKind::Templates, asked)) } else { found }
+}
+
+/// A name that no list shows may still exist (lists are not always complete, and URIs are made from templates): it is
+/// read as it would have been made, if the view's filters let it through and it was not renamed.
+fn unlisted(view: &View, kind: ListKind, asked: &str) -> Option<Origin> {
+    let (server, name) = match kind {
+        ListKind::Tools | ListKind::Prompts if view.prefix => {
+            let (server, name) = names::split(asked)?;
+            (Some(server.to_owned()), name)
+        }
+        ListKind::Resources | ListKind::Templates if view.prefix => {
+            let (server, uri) = names::split_uri(asked)?;
+            (Some(server), uri)
+        }
+        // Without prefixes only a view of a single server leaves no doubt.
+        _ => (None, asked),
+    };
+    let selection = match server {
+        Some(server) => view.selections.iter().find(|s| s.server.as_str() == server)?,
+        None if view.selections.len() == 1 => view.selections.first()?,
+        None => return None,
+    };
+    let renamed = kind == ListKind::Tools && selection.overrides.get(name).is_some_and(|o| o.name.is_some());
+    let lets = face::filter(selection, kind).lets(name) && !renamed;
+    lets.then(|| Origin { server: selection.server.clone(), name: name.to_owned() })
+}
+
+fn missing(kind: ListKind, asked: &str) -> Failure {
+    let asked: String = asked.chars().take(200).collect();
+    match kind {
+        ListKind::Tools => Failure::client(Kind::InvalidParams, format!("Unknown tool: {asked}")),
+        ListKind::Prompts => Failure::client(Kind::InvalidParams, format!("Unknown prompt: {asked}")),
+        ListKind::Resources | ListKind::Templates => {
+            Failure::client(Kind::ResourceNotFound, format!("Resource not found: {asked}"))
+        }
+    }
+}
+
+/// The selection of a view for a server.
+#[must_use]
+pub fn selected<'a>(view: &'a View, server: &ServerName) -> Option<&'a plan::Selection> {
+    view.selections.iter().find(|selection| selection.server == *server)
+}

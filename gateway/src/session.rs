@@ -1,0 +1,361 @@
+//! A legacy client's session: who it is, what it holds at which server, and the streams on which it hears.
+//!
+//! Also stands for a connection of the transports with one shared stream (HTTP+SSE, WebSocket), in both eras.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use ground::{Failure, Kind, ServerName};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use upstream::{Introduction, Link, Message, Peer, PeerId, Server};
+use wire::{
+    Shape, Splice,
+    era::Version,
+};
+
+use crate::{level, outlet::Outlet, place::Place, rewrite};
+
+/// Requests of servers that wait for the client's answer.
+const ASKED: usize = 256;
+/// Streams of calls kept for resumption.
+const STREAMS: usize = 64;
+
+/// How a client came, which decides where its messages go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    /// Streamable HTTP: each call may have a stream of its own.
+    Streamable,
+    /// One stream for everything (HTTP+SSE, WebSocket).
+    Shared,
+}
+
+/// A session.
+pub struct Session {
+    /// Its id, which cannot be guessed.
+    pub id: String,
+    /// Where it is connected.
+    pub place: Place,
+    /// How it came.
+    pub wire: Wire,
+    /// Names and URIs carry their server's name.
+    pub prefixed: bool,
+    peer: PeerId,
+    version: Mutex<Option<Version>>,
+    introduction: Mutex<Arc<Introduction>>,
+    held: Mutex<HashMap<ServerName, (Arc<Server>, Arc<Link>)>>,
+    calls: Mutex<HashMap<Bytes, Call>>,
+    asked: Mutex<HashMap<u64, Asked>>,
+    next: AtomicU64,
+    /// What the server says outside calls; on a shared wire, everything.
+    pub outlet: Arc<Outlet>,
+    streams: Mutex<Vec<Arc<Outlet>>>,
+    subscriptions: Mutex<HashSet<(ServerName, String)>>,
+    level: AtomicU8,
+    born: Instant,
+    used: AtomicU64,
+    ended: AtomicBool,
+    /// Cancelled at the session's end.
+    pub closing: tokio_util::sync::CancellationToken,
+}
+
+struct Call {
+    link: Option<(Arc<Link>, Bytes)>,
+    cancelled: Arc<tokio::sync::Notify>,
+}
+
+struct Asked {
+    link: Arc<Link>,
+    id: Bytes,
+}
+
+impl Session {
+    /// A session whose client has not introduced itself yet.
+    #[must_use]
+    pub fn new(place: Place, wire: Wire, prefixed: bool) -> Arc<Self> {
+        let empty = Introduction { profile: 0, own: Bytes::new(), shared: Bytes::new() };
+        Arc::new(Self {
+            id: ground::fresh::secret_id(),
+            place,
+            wire,
+            prefixed,
+            peer: PeerId::fresh(),
+            version: Mutex::new(None),
+            introduction: Mutex::new(Arc::new(empty)),
+            held: Mutex::new(HashMap::new()),
+            calls: Mutex::new(HashMap::new()),
+            asked: Mutex::new(HashMap::new()),
+            next: AtomicU64::new(1),
+            outlet: Outlet::new(0, false),
+            streams: Mutex::new(Vec::new()),
+            subscriptions: Mutex::new(HashSet::new()),
+            level: AtomicU8::new(level::UNSET),
+            born: Instant::now(),
+            used: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+            closing: tokio_util::sync::CancellationToken::new(),
+        })
+    }
+
+    /// Notes who the client is and which revision was settled.
+    pub fn introduce(&self, version: Version, introduction: Introduction) {
+        *self.version.lock() = Some(version);
+        *self.introduction.lock() = Arc::new(introduction);
+    }
+
+    /// The revision settled; `None` before the handshake.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        *self.version.lock()
+    }
+
+    /// How the client introduced itself.
+    #[must_use]
+    pub fn introduction(&self) -> Arc<Introduction> {
+        self.introduction.lock().clone()
+    }
+
+    /// Notes that the client is there.
+    pub fn touch(&self) {
+        let millis = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.used.store(millis, Ordering::Relaxed);
+    }
+
+    /// For how long nothing was heard of the client.
+    #[must_use]
+    pub fn idle(&self) -> std::time::Duration {
+        let used = std::time::Duration::from_millis(self.used.load(Ordering::Relaxed));
+        if self.calls.lock().is_empty() { self.born.elapsed().saturating_sub(used) } else { std::time::Duration::ZERO }
+    }
+
+    /// The lowest level of log messages wanted.
+    pub fn set_level(&self, level: u8) {
+        self.level.store(level, Ordering::Relaxed);
+    }
+
+    /// The lowest level of log messages wanted; `level::UNSET` when the client never said.
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        self.level.load(Ordering::Relaxed)
+    }
+
+    /// Uses a link from now on, and hears what the server says on it.
+    pub fn hold(self: &Arc<Self>, server: &Arc<Server>, link: &Arc<Link>) -> bool {
+        let mut held = self.held.lock();
+        if held.get(server.name()).is_some_and(|(_, kept)| Arc::ptr_eq(kept, link)) {
+            return false;
+        }
+        held.insert(server.name().clone(), (server.clone(), link.clone()));
+        drop(held);
+        let peer: Arc<dyn Peer> = self.clone();
+        link.attach(&peer);
+        true
+    }
+
+    /// The link held to a server, while it is open.
+    #[must_use]
+    pub fn link_to(&self, server: &ServerName) -> Option<Arc<Link>> {
+        self.held.lock().get(server).map(|(_, link)| link.clone()).filter(|link| !link.is_closed())
+    }
+
+    /// All links held.
+    #[must_use]
+    pub fn links(&self) -> Vec<Arc<Link>> {
+        self.held.lock().values().map(|(_, link)| link.clone()).filter(|link| !link.is_closed()).collect()
+    }
+
+    /// Who the session is to links.
+    #[must_use]
+    pub fn peer(&self) -> PeerId {
+        self.peer
+    }
+
+    /// Notes a call, so that it can be cancelled; the guard ends that.
+    ///
+    /// # Errors
+    /// At the bound of calls in flight, or when its id is in use by another call in flight.
+    pub fn begin(self: &Arc<Self>, id: &Bytes, bound: usize) -> Result<Begun, Failure> {
+        let mut calls = self.calls.lock();
+        if calls.len() >= bound {
+            let text = format!("the session already has {bound} calls in flight, its limit (`session_calls`)");
+            return Err(Failure::client(Kind::Overloaded, text));
+        }
+        if calls.contains_key(id) {
+            let text = "the id of this request is in use by another request in flight";
+            return Err(Failure::client(Kind::InvalidRequest, text));
+        }
+        let cancelled = Arc::new(tokio::sync::Notify::new());
+        calls.insert(id.clone(), Call { link: None, cancelled: cancelled.clone() });
+        Ok(Begun { session: self.clone(), id: id.clone(), cancelled })
+    }
+
+    /// The link and the server's id of a call in flight, and the bell that ends it here.
+    #[must_use]
+    pub fn call(&self, id: &[u8]) -> Option<(Option<(Arc<Link>, Bytes)>, Arc<tokio::sync::Notify>)> {
+        self.calls.lock().get(id).map(|call| (call.link.clone(), call.cancelled.clone()))
+    }
+
+    /// Makes a stream for one call, kept for resumption.
+    #[must_use]
+    pub fn stream(&self) -> Arc<Outlet> {
+        let primed = self.version() >= Some(Version::V2025_11_25);
+        let outlet = Outlet::new(self.next.fetch_add(1, Ordering::Relaxed), primed);
+        let mut streams = self.streams.lock();
+        if streams.len() >= STREAMS {
+            // Those that were read to their end first; else the oldest.
+            let spent = streams.iter().position(|s| s.is_spent()).unwrap_or(0);
+            streams.remove(spent);
+        }
+        streams.push(outlet.clone());
+        outlet
+    }
+
+    /// The stream of the given number.
+    #[must_use]
+    pub fn stream_of(&self, number: u64) -> Option<Arc<Outlet>> {
+        if number == 0 {
+            return Some(self.outlet.clone());
+        }
+        self.streams.lock().iter().find(|s| s.number() == number).cloned()
+    }
+
+    /// Notes that the client wants to hear of a resource. False when it did already.
+    pub fn subscribe(&self, server: &ServerName, uri: &str) -> bool {
+        self.subscriptions.lock().insert((server.clone(), uri.to_owned()))
+    }
+
+    /// Ends that.
+    pub fn unsubscribe(&self, server: &ServerName, uri: &str) -> bool {
+        self.subscriptions.lock().remove(&(server.clone(), uri.to_owned()))
+    }
+
+    /// The URIs subscribed to at a server.
+    #[must_use]
+    pub fn subscriptions_at(&self, server: &ServerName) -> Vec<String> {
+        self.subscriptions.lock().iter().filter(|(s, _)| s == server).map(|(_, uri)| uri.clone()).collect()
+    }
+
+    /// The link and id for which the client's answer with this id was asked. Each is given out once.
+    pub fn asked(&self, id: &[u8]) -> Option<(Arc<Link>, Bytes)> {
+        let number: u64 = std::str::from_utf8(id).ok()?.parse().ok()?;
+        self.asked.lock().remove(&number).map(|asked| (asked.link, asked.id))
+    }
+
+    /// A server's message as this client is to see it; `None` when it is not for it.
+    pub fn outward(&self, link: &Arc<Link>, message: &Message) -> Option<Bytes> {
+        let envelope = &message.envelope;
+        let mut splice = Splice::new(message.body.clone());
+        if envelope.kind == Shape::Request {
+            splice.replace(envelope.id?, self.ask(link, message.share(envelope.id?))?);
+        }
+        match &*message.method() {
+            "notifications/message" if !level::wanted(self.level(), envelope.level.map(|l| message.part(l))) => return None,
+            "notifications/cancelled" => {
+                let mine = self.number_asked(link, message.part(envelope.request_id?))?;
+                splice.replace(envelope.request_id?, Bytes::from(mine.to_string()));
+            }
+            "notifications/resources/updated" => {
+                let uri = wire::text(message.part(envelope.uri?))?;
+                if !self.subscribed(link, &uri) {
+                    return None;
+                }
+            }
+            method if method.ends_with("/list_changed") && matches!(self.place, Place::View(_)) => return None,
+            _ => {}
+        }
+        if self.prefixed {
+            rewrite::message(&mut splice, message, link.server());
+        }
+        Some(splice.into_bytes())
+    }
+
+    /// On a link of its own, the server itself knows what the session subscribed to.
+    fn subscribed(&self, link: &Arc<Link>, uri: &str) -> bool {
+        link.is_http() || self.subscriptions.lock().iter().any(|(server, wanted)| server == link.server() && uri.starts_with(wanted.as_str()))
+    }
+
+    fn ask(&self, link: &Arc<Link>, id: Bytes) -> Option<Bytes> {
+        let mut asked = self.asked.lock();
+        if asked.len() >= ASKED {
+            return None;
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        asked.insert(number, Asked { link: link.clone(), id });
+        Some(Bytes::from(number.to_string()))
+    }
+
+    fn number_asked(&self, link: &Arc<Link>, id: &[u8]) -> Option<u64> {
+        let asked = self.asked.lock();
+        asked.iter().find(|(_, a)| Arc::ptr_eq(&a.link, link) && a.id == id).map(|(number, _)| *number)
+    }
+
+    /// Ends the session: links are let go, streams finished, calls cancelled.
+    pub fn end(&self) {
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.closing.cancel();
+        // Taken out first: closing a link calls back into `lost`.
+        let held = std::mem::take(&mut *self.held.lock());
+        for (server, link) in held.into_values() {
+            link.detach(self.peer);
+            server.release(self.peer);
+        }
+        for call in self.calls.lock().values() {
+            call.cancelled.notify_one();
+        }
+        self.outlet.finish();
+        for stream in self.streams.lock().iter() {
+            stream.finish();
+        }
+    }
+}
+
+impl Peer for Session {
+    fn id(&self) -> PeerId {
+        self.peer
+    }
+
+    fn deliver(&self, from: &Arc<Link>, message: Message) {
+        match self.outward(from, &message) {
+            Some(bytes) => self.outlet.push(bytes),
+            None if message.envelope.kind == Shape::Request => {
+                from.answer_own(&message, Err((wire::era::code::INTERNAL, "the client has too many requests to answer")));
+            }
+            None => {}
+        }
+    }
+
+    fn lost(&self, link: &Arc<Link>) {
+        self.held.lock().retain(|_, (_, held)| !Arc::ptr_eq(held, link));
+        self.asked.lock().retain(|_, asked| !Arc::ptr_eq(&asked.link, link));
+    }
+}
+
+/// A call in flight.
+pub struct Begun {
+    session: Arc<Session>,
+    id: Bytes,
+    /// Rung when the client gives the call up.
+    pub cancelled: Arc<tokio::sync::Notify>,
+}
+
+impl Begun {
+    /// Notes where the call went and by which id the server knows it.
+    pub fn went(&self, link: &Arc<Link>, id: Bytes) {
+        if let Some(call) = self.session.calls.lock().get_mut(&self.id) {
+            call.link = Some((link.clone(), id));
+        }
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.session.calls.lock().remove(&self.id);
+        self.session.touch();
+    }
+}

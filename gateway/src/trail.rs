@@ -1,0 +1,188 @@
+//! An answer that comes in several messages: each made the client's as it passes, until the last.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use ground::{Failure, Kind};
+use tokio::time::{Instant, timeout, timeout_at};
+use upstream::{Link, Message, Replies};
+use wire::{Shape, era::Era};
+
+use crate::{call::Call, finish::Ticket, forward, route::Trip, session::Begun};
+
+/// The messages of one answer.
+pub struct Trail {
+    call: Call,
+    trip: Trip,
+    link: Arc<Link>,
+    prefixed: bool,
+    replies: Replies,
+    /// A message that was read to see whether it was the only one.
+    held: Option<Result<Message, Failure>>,
+    begun: Option<Begun>,
+    deadline: Instant,
+    ticket: Ticket,
+    finished: bool,
+}
+
+impl Trail {
+    #[expect(clippy::too_many_arguments, reason = "one call site, which hands over all that it has")]
+    pub(crate) fn new(
+        call: Call,
+        trip: Trip,
+        link: Arc<Link>,
+        prefixed: bool,
+        replies: Replies,
+        begun: Option<Begun>,
+        deadline: Instant,
+        ticket: Ticket,
+    ) -> Self {
+        Self { call, trip, link, prefixed, replies, held: None, begun, deadline, ticket, finished: false }
+    }
+
+    /// Waits for the first message, and returns it if it is the answer itself, or a failure. `None` when there are, or
+    /// may be, several.
+    pub(crate) async fn first(&mut self, patience: Duration) -> Option<Result<Message, Failure>> {
+        let event = if self.call.streams {
+            timeout(patience, self.event()).await.ok()?
+        } else {
+            // This client takes only the answer: what comes before it is handed to its session, or lost.
+            self.answer_alone().await
+        };
+        match event {
+            Ok(message) if !matches!(message.envelope.kind, Shape::Response | Shape::Error) => {
+                self.held = Some(Ok(message));
+                None
+            }
+            answer => Some(answer),
+        }
+    }
+
+    async fn answer_alone(&mut self) -> Result<Message, Failure> {
+        loop {
+            let message = self.event().await?;
+            if matches!(message.envelope.kind, Shape::Response | Shape::Error) {
+                return Ok(message);
+            }
+            if let Some(session) = &self.call.session
+                && let Some(bytes) = session.outward(&self.link, &message)
+            {
+                session.outlet.push(bytes);
+            }
+        }
+    }
+
+    /// The next message from the server, within the call's time and unless the caller gives it up.
+    async fn event(&mut self) -> Result<Message, Failure> {
+        let patience = self.trip.server.spec().bounds.call_timeout;
+        // A stream of subscriptions may be silent for days.
+        let silent = self.call.method == "subscriptions/listen";
+        let until = if silent { far() } else { (Instant::now() + patience).min(self.deadline) };
+        let bell = self.begun.as_ref().map(|begun| begun.cancelled.clone());
+        let cancelled = async {
+            match bell {
+                Some(bell) => bell.notified().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            event = timeout_at(until, self.replies.next()) => match event {
+                Ok(Some(event)) => event,
+                Ok(None) => Err(self.link.gone()),
+                Err(_) => {
+                    self.give_up();
+                    Err(forward::late(&self.trip, patience))
+                }
+            },
+            () = cancelled => Err(Failure::client(Kind::Cancelled, "the request was cancelled by its caller")),
+        }
+    }
+
+    /// Tells the server that nobody waits any more.
+    fn give_up(&self) {
+        if let Some(number) = self.replies.number() {
+            self.link.give_up(number, "no answer in time");
+        }
+    }
+
+    /// The next message as the client is to see it; `None` after the last.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if self.finished {
+                return None;
+            }
+            let event = match self.held.take() {
+                Some(event) => event,
+                None => self.event().await,
+            };
+            let bytes = match event {
+                Ok(message) => self.outward(message),
+                Err(failure) => {
+                    self.finished = true;
+                    self.ticket.failed(&failure);
+                    Some(forward::failed(&self.call, &failure))
+                }
+            };
+            if let Some(bytes) = bytes {
+                self.ticket.sent(bytes.len());
+                return Some(bytes);
+            }
+        }
+    }
+
+    fn outward(&mut self, message: Message) -> Option<Bytes> {
+        match message.envelope.kind {
+            Shape::Response | Shape::Error => {
+                self.finished = true;
+                if message.envelope.kind == Shape::Error {
+                    self.ticket.answered_error();
+                }
+                Some(forward::outward_answer(&self.call, &self.link, self.prefixed, message).into_bytes())
+            }
+            Shape::Request | Shape::Notification => match (&self.call.session, self.call.era) {
+                (Some(session), Era::Legacy) => {
+                    let bytes = session.outward(&self.link, &message);
+                    if bytes.is_none() && message.envelope.kind == Shape::Request {
+                        let why = "the client has too many requests to answer";
+                        self.link.answer_own(&message, Err((wire::era::code::INTERNAL, why)));
+                    }
+                    bytes
+                }
+                (_, Era::Modern) if message.envelope.kind == Shape::Request => {
+                    // Servers of this era ask in their results; a request here is their mistake.
+                    let why = "requests to clients do not exist in revision 2026-07-28";
+                    self.link.answer_own(&message, Err((wire::era::code::METHOD_NOT_FOUND, why)));
+                    None
+                }
+                _ => {
+                    let mut splice = wire::Splice::new(message.body.clone());
+                    if self.prefixed {
+                        crate::rewrite::message(&mut splice, &message, self.link.server());
+                    }
+                    Some(splice.into_bytes())
+                }
+            },
+        }
+    }
+
+    /// The session, on the transports that have one.
+    #[must_use]
+    pub fn session(&self) -> Option<&Arc<crate::session::Session>> {
+        self.call.session.as_ref()
+    }
+
+    /// The era of the caller.
+    #[must_use]
+    pub fn era(&self) -> Era {
+        self.call.era
+    }
+
+    pub(crate) fn into_parts(self) -> (Call, Arc<Link>, Ticket) {
+        (self.call, self.link, self.ticket)
+    }
+}
+
+/// Far enough for a stream that has no end of its own.
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(365 * 24 * 3600)
+}

@@ -1,0 +1,23 @@
+//! The control plane: configuration files become a validated `Plan`, and clients' files are read and written.
+//!
+//! Never touches a process or a socket of a server: it publishes a Plan, `upstream` makes the world match it.
+
+mod build;
+mod document;
+mod find;
+mod fit;
+mod interpolate;
+mod key;
+mod load;
+mod near;
+mod problem;
+mod schema;
+mod surroundings;
+mod tree;
+mod units;
+
+pub use find::{find, find_in, fresh_file};
+pub use load::{Builtins, Loaded, load, load_in};
+pub use problem::{Problem, Severity};
+pub use schema::schema;
+pub use surroundings::Surroundings;

@@ -1,0 +1,8 @@
+//! What Hostler remembers between runs. The only crate that writes state to a disk.
+//!
+//! For now that is what it learned about each server (era, greeting, lists), one file a server, replaced atomically:
+//! a crash leaves the old file or the new one, never a mixture. Never holds a secret.
+
+pub mod memory;
+
+pub use memory::{Memories, Memory};

@@ -1,0 +1,31 @@
+//! Instances of servers: started, greeted, kept, called, stopped. Processes, in-memory servers, and servers on HTTP.
+//!
+//! Makes the world match the plan's specs and reports back. Never decides what there should be, never answers a client,
+//! never turns a message into typed values.
+
+pub mod calls;
+pub mod catalog;
+mod door;
+pub mod fleet;
+pub mod hello;
+pub mod http;
+pub mod link;
+pub mod message;
+pub mod mux;
+mod open;
+pub mod peer;
+mod pipe;
+pub mod process;
+pub mod server;
+pub mod spec;
+pub mod status;
+mod tend;
+
+pub use calls::{Answer, Replies};
+pub use catalog::{Catalog, Entry, ListKind};
+pub use fleet::Fleet;
+pub use http::pool::Pool;
+pub use link::Link;
+pub use message::{Message, OnDrop, Outgoing};
+pub use peer::{Peer, PeerId};
+pub use server::{Introduction, Server, Want};

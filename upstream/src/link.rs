@@ -1,0 +1,390 @@
+//! A way to a server that is open: in one era, on one transport, with what the server said of itself.
+//!
+//! Where a server's messages are told apart: answers go to their calls, its own notifications and requests to the call
+//! or the session they belong to. Never starts, stops or retries anything: `server` does.
+
+use std::sync::{
+    Arc, OnceLock, Weak,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use ground::{Failure, Kind, Retry, ServerName};
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::Instant};
+use tokio_util::sync::CancellationToken;
+use wire::{
+    Fault, Shape, Splice,
+    era::{Era, Version},
+};
+
+use crate::{
+    calls::Answer,
+    hello::Hello,
+    http::{carrier::Carrier, pool::Pool},
+    message::{Message, Outgoing},
+    mux::{Addressee, DEPTH, Mux},
+    peer::{Peer, PeerId},
+};
+
+/// How the messages travel.
+pub enum Transport {
+    /// One shared two-way stream.
+    Mux(Arc<Mux>),
+    /// A request each.
+    Http(Carrier),
+}
+
+/// An open way to a server.
+pub struct Link {
+    id: u64,
+    server: ServerName,
+    era: Era,
+    transport: Transport,
+    hello: OnceLock<Hello>,
+    peers: Mutex<Vec<(PeerId, Weak<dyn Peer>)>>,
+    /// Rung when the server says that one of its lists changed.
+    changed: Arc<Notify>,
+    closed: CancellationToken,
+    born: Instant,
+    calls: AtomicU64,
+    /// Milliseconds after `born` at which it was last used.
+    used: AtomicU64,
+    /// Largest message from the server, in bytes.
+    pub(crate) bound: usize,
+}
+
+impl Link {
+    /// A link whose handshake is still to come.
+    #[must_use]
+    pub fn new(server: ServerName, era: Era, transport: Transport, changed: Arc<Notify>, bound: usize) -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Arc::new(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            server,
+            era,
+            transport,
+            hello: OnceLock::new(),
+            peers: Mutex::new(Vec::new()),
+            changed,
+            closed: CancellationToken::new(),
+            born: Instant::now(),
+            calls: AtomicU64::new(0),
+            used: AtomicU64::new(0),
+            bound,
+        })
+    }
+
+    /// Identifies the link for as long as the program runs.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The server it leads to.
+    #[must_use]
+    pub fn server(&self) -> &ServerName {
+        &self.server
+    }
+
+    /// The era it speaks.
+    #[must_use]
+    pub fn era(&self) -> Era {
+        self.era
+    }
+
+    /// The revision settled in the handshake.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        self.hello.get().map(|h| h.version)
+    }
+
+    /// What the server said of itself.
+    #[must_use]
+    pub fn hello(&self) -> Option<&Hello> {
+        self.hello.get()
+    }
+
+    pub(crate) fn settle(&self, hello: Hello) {
+        let _ = self.hello.set(hello);
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// Whether the server is reached over HTTP, one request a call.
+    #[must_use]
+    pub fn is_http(&self) -> bool {
+        matches!(self.transport, Transport::Http(_))
+    }
+
+    /// When it was opened.
+    #[must_use]
+    pub fn born(&self) -> Instant {
+        self.born
+    }
+
+    /// Calls made over it.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Calls in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        match &self.transport {
+            Transport::Mux(mux) => mux.in_flight(),
+            Transport::Http(carrier) => carrier.in_flight(),
+        }
+    }
+
+    /// Since when nobody used it; a link with sessions or calls on it is in use.
+    #[must_use]
+    pub fn idle_since(&self) -> Option<Instant> {
+        let busy = self.in_flight() > 0 || self.peers.lock().iter().any(|(_, peer)| peer.strong_count() > 0);
+        (!busy).then(|| self.born + std::time::Duration::from_millis(self.used.load(Ordering::Relaxed)))
+    }
+
+    fn touch(&self) {
+        let millis = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.used.store(millis, Ordering::Relaxed);
+    }
+
+    /// Sends a request; what comes back is the start of its answer.
+    ///
+    /// # Errors
+    /// Why it could not be sent.
+    pub async fn call(
+        self: &Arc<Self>,
+        pool: &Arc<Pool>,
+        out: Outgoing,
+        peer: Option<PeerId>,
+    ) -> Result<Answer, Failure> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.touch();
+        match &self.transport {
+            Transport::Mux(mux) => Ok(Answer::Exchange(mux.call(out, peer).await?)),
+            Transport::Http(carrier) => {
+                let slot = carrier.slot()?;
+                let response = carrier.post(pool, out).await?;
+                Ok(Answer::http(response, slot))
+            }
+        }
+    }
+
+    /// Sends a notification, or a client's answer to the server's request.
+    ///
+    /// # Errors
+    /// Why it could not be sent.
+    pub async fn tell(&self, pool: &Arc<Pool>, out: Outgoing) -> Result<(), Failure> {
+        match &self.transport {
+            Transport::Mux(mux) => mux.send(out.splice.into_pieces()).await,
+            Transport::Http(carrier) => carrier.post(pool, out).await.map(drop),
+        }
+    }
+
+    /// Tells the server that a request is given up. `call` is the request's id as the server knows it, raw.
+    pub async fn cancel(&self, pool: &Arc<Pool>, call: &[u8], reason: &str) {
+        match &self.transport {
+            Transport::Mux(mux) => {
+                if let Some(number) = std::str::from_utf8(call).ok().and_then(|n| n.parse().ok()) {
+                    mux.cancel(number, reason);
+                }
+            }
+            // In the modern era the closed stream has said it already.
+            Transport::Http(_) if self.era == Era::Modern => {}
+            Transport::Http(carrier) => {
+                let id = String::from_utf8_lossy(call);
+                let params = format!("{{\"requestId\":{id},\"reason\":{}}}", wire::quote(reason));
+                let body = wire::build::notification("notifications/cancelled", Some(params.as_bytes()));
+                if let Ok(out) = Outgoing::own(body, self.era) {
+                    let _ = carrier.post(pool, out).await;
+                }
+            }
+        }
+    }
+
+    /// Tells a server on a shared stream that a call is given up. Over HTTP the closed connection says it.
+    pub fn give_up(&self, number: u64, reason: &str) {
+        if let Transport::Mux(mux) = &self.transport {
+            mux.cancel(number, reason);
+        }
+    }
+
+    /// Lets a session hear the server's own messages.
+    pub fn attach(&self, peer: &Arc<dyn Peer>) {
+        let mut peers = self.peers.lock();
+        peers.retain(|(_, weak)| weak.strong_count() > 0);
+        if !peers.iter().any(|(id, _)| *id == peer.id()) {
+            peers.push((peer.id(), Arc::downgrade(peer)));
+        }
+        drop(peers);
+        self.touch();
+    }
+
+    /// Ends that.
+    pub fn detach(&self, peer: PeerId) {
+        self.peers.lock().retain(|(id, weak)| *id != peer && weak.strong_count() > 0);
+        self.touch();
+    }
+
+    fn audience(&self, only: &[PeerId]) -> Vec<Arc<dyn Peer>> {
+        let peers = self.peers.lock();
+        let chosen = peers.iter().filter(|(id, _)| only.is_empty() || only.contains(id));
+        chosen.filter_map(|(_, weak)| weak.upgrade()).collect()
+    }
+
+    /// Takes a message that arrived on the shared stream.
+    ///
+    /// # Errors
+    /// What makes it no message.
+    pub fn receive(self: &Arc<Self>, body: Bytes) -> Result<(), Fault> {
+        let message = Message::parse(body, DEPTH)?;
+        match (&self.transport, message.envelope.kind) {
+            (Transport::Mux(mux), Shape::Response | Shape::Error) => mux.answer(message),
+            _ => self.own_message(message),
+        }
+        Ok(())
+    }
+
+    /// Takes a notification or request of the server that did not arrive within a call.
+    pub fn own_message(self: &Arc<Self>, message: Message) {
+        let method = message.method();
+        let to_all = match &*method {
+            "notifications/tools/list_changed"
+            | "notifications/prompts/list_changed"
+            | "notifications/resources/list_changed" => {
+                self.changed.notify_one();
+                true
+            }
+            "notifications/resources/updated" | "notifications/cancelled" => message.envelope.subscription_id.is_none(),
+            "ping" if message.envelope.kind == Shape::Request => return self.answer_own(&message, Ok(b"{}")),
+            _ => false,
+        };
+        drop(method);
+        let addressee = match &self.transport {
+            _ if to_all => Addressee::Peers(Vec::new()),
+            Transport::Mux(mux) => mux.attribute(&message),
+            Transport::Http(_) => Addressee::Peers(Vec::new()),
+        };
+        match addressee {
+            Addressee::Taken => {}
+            Addressee::Peers(only) => self.hand_out(message, &only),
+            Addressee::Ambiguous => self.refuse(
+                &message,
+                "several clients with calls in flight share this server, so nobody can tell whom the request is for; \
+                 set `isolation: session` for the server",
+            ),
+        }
+    }
+
+    fn hand_out(self: &Arc<Self>, message: Message, only: &[PeerId]) {
+        let audience = self.audience(only);
+        if message.envelope.kind == Shape::Request {
+            match &audience[..] {
+                [peer] => peer.deliver(self, message),
+                _ => self.refuse(&message, "no single client is there to answer the request"),
+            }
+            return;
+        }
+        for peer in audience {
+            peer.deliver(self, message.clone());
+        }
+    }
+
+    fn refuse(self: &Arc<Self>, message: &Message, why: &str) {
+        if message.envelope.kind == Shape::Request {
+            tracing::warn!(server = %self.server, method = %message.method(), why, "request of a server refused");
+            self.answer_own(message, Err((wire::era::code::INTERNAL, why)));
+        } else {
+            tracing::debug!(server = %self.server, method = %message.method(), why, "message of a server dropped");
+        }
+    }
+
+    /// Answers a server's request in Hostler's own name.
+    pub fn answer_own(self: &Arc<Self>, message: &Message, answer: Result<&[u8], (i64, &str)>) {
+        let Some(id) = message.envelope.id else { return };
+        let id = message.part(id);
+        let body = match answer {
+            Ok(result) => wire::build::result(id, result),
+            Err((code, text)) => wire::build::error(Some(id), code, text, None, false),
+        };
+        match &self.transport {
+            Transport::Mux(mux) => mux.try_send(body),
+            Transport::Http(_) => self.post_later(body),
+        }
+    }
+
+    fn post_later(self: &Arc<Self>, body: Vec<u8>) {
+        let Ok(out) = Outgoing::own(body, self.era) else { return };
+        let link = self.clone();
+        tokio::spawn(async move {
+            if let Transport::Http(carrier) = &link.transport {
+                let _ = carrier.post(&carrier.home, out).await;
+            }
+        });
+    }
+
+    /// Sends pieces as they are: a client's answer to a server's request.
+    ///
+    /// # Errors
+    /// Why it could not be sent.
+    pub async fn relay(&self, pool: &Arc<Pool>, splice: Splice, envelope: wire::Envelope, body: Bytes) -> Result<(), Failure> {
+        let out = Outgoing {
+            splice,
+            envelope,
+            body,
+            era: self.era,
+            method: String::new(),
+            name: None,
+            headers: Vec::new(),
+            on_drop: crate::message::OnDrop::Forget,
+        };
+        self.tell(pool, out).await
+    }
+
+    /// Cancelled when the link has ended.
+    #[must_use]
+    pub fn closing(&self) -> CancellationToken {
+        self.closed.clone()
+    }
+
+    /// Whether the link has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
+    }
+
+    /// Ends the link: calls in flight fail with the reason, sessions are told.
+    pub fn close(self: &Arc<Self>, why: &Failure) {
+        if self.closed.is_cancelled() {
+            return;
+        }
+        self.closed.cancel();
+        if let Transport::Mux(mux) = &self.transport {
+            mux.close(why);
+        }
+        let peers = std::mem::take(&mut *self.peers.lock());
+        for peer in peers.into_iter().filter_map(|(_, weak)| weak.upgrade()) {
+            peer.lost(self);
+        }
+    }
+
+    /// Whether it ended by a fault, not because it was closed on purpose.
+    #[must_use]
+    pub fn broke(&self) -> bool {
+        self.is_closed() && matches!(self.gone().kind(), Kind::Broken | Kind::Protocol | Kind::Timeout)
+    }
+
+    /// The failure that callers get once the link has ended.
+    #[must_use]
+    pub fn gone(&self) -> Failure {
+        let text = format!("the connection to server `{}` has ended", self.server);
+        match &self.transport {
+            Transport::Mux(mux) => mux.why_closed(),
+            Transport::Http(_) => Failure::server(Kind::Unavailable, &self.server, Retry::NeverSent, text),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Messages on their way to and from a server: the bytes as they came, and where their parts lie.
+//!
+//! Never decodes arguments or results.
+
+use bytes::Bytes;
+use wire::{Envelope, Fault, Splice, era::Era};
+
+/// A message from a server, parsed once.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The bytes as the server sent them.
+    pub body: Bytes,
+    /// Where their parts lie.
+    pub envelope: Envelope,
+}
+
+impl Message {
+    /// Parses a body.
+    ///
+    /// # Errors
+    /// What makes it no message.
+    pub fn parse(body: Bytes, depth: usize) -> Result<Self, Fault> {
+        let envelope = Envelope::parse(&body, depth)?;
+        Ok(Self { body, envelope })
+    }
+
+    /// A part of the message.
+    #[must_use]
+    pub fn part(&self, span: wire::Span) -> &[u8] {
+        span.of(&self.body)
+    }
+
+    /// A part of the message, sharing its bytes.
+    #[must_use]
+    pub fn share(&self, span: wire::Span) -> Bytes {
+        self.body.slice(span.start as usize..span.end as usize)
+    }
+
+    /// The method; empty for answers.
+    #[must_use]
+    pub fn method(&self) -> std::borrow::Cow<'_, str> {
+        self.envelope.method(&self.body)
+    }
+}
+
+/// A message on its way to a server: the caller's bytes and the edits made so far.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The caller's bytes with the edits that the route calls for.
+    pub splice: Splice,
+    /// Where the parts of the caller's bytes lie.
+    pub envelope: Envelope,
+    /// The caller's bytes, unedited.
+    pub body: Bytes,
+    /// The revision family it is written in.
+    pub era: Era,
+    /// The method, decoded.
+    pub method: String,
+    /// For `Mcp-Name`: the name or URI as the server knows it.
+    pub name: Option<String>,
+    /// Further headers that belong to the message (`Mcp-Param-*`, trace context), for servers on HTTP.
+    pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    /// What happens at the server when the caller goes away.
+    pub on_drop: OnDrop,
+}
+
+impl Outgoing {
+    /// A message that Hostler makes itself.
+    ///
+    /// # Errors
+    /// When it is no message: a fault of Hostler.
+    pub fn own(body: impl Into<Bytes>, era: Era) -> Result<Self, Fault> {
+        let body = body.into();
+        let envelope = Envelope::parse(&body, 64)?;
+        let method = envelope.method(&body).into_owned();
+        Ok(Self {
+            splice: Splice::new(body.clone()),
+            envelope,
+            method,
+            body,
+            era,
+            name: None,
+            headers: Vec::new(),
+            on_drop: OnDrop::Cancel,
+        })
+    }
+}
+
+/// What happens at the server when the caller of a request goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDrop {
+    /// It is told that the request is cancelled (revision 2026-07-28: a closed stream is a cancellation).
+    Cancel,
+    /// Nothing: the legacy revisions do not take a lost connection for a cancellation.
+    Forget,
+}

@@ -1,0 +1,386 @@
+//! One configured server: its links by who may share them, what is known of it, and its backing off after failures.
+//!
+//! Hands out links; `open` makes them and `tend` keeps them. Never routes a call.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use foldhash::{HashMap, HashMapExt};
+use ground::{Failure, Kind, Retry, ServerName};
+use parking_lot::Mutex;
+use store::{Memories, Memory};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, Semaphore, watch},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+use wire::era::Era;
+
+use crate::{
+    catalog::Catalog,
+    door::{Door, Stand},
+    http::{endpoint::Endpoint, pool::Pool},
+    link::Link,
+    peer::PeerId,
+    process::StderrRing,
+    spec::{Isolation, Origin, Spec},
+};
+
+/// First wait after a failed start; it doubles with each further one.
+const BACKOFF_FIRST: Duration = Duration::from_millis(500);
+/// Longest wait between starts.
+const BACKOFF_LAST: Duration = Duration::from_secs(60);
+/// A link that lived this long clears the count of failures.
+const PROVEN: Duration = Duration::from_secs(10);
+
+/// Who may use a link together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Share {
+    /// All modern callers: each request says who it is.
+    Modern,
+    /// All legacy sessions that introduced themselves with the same revision and capabilities.
+    Profile(u64),
+    /// One client session.
+    Session(PeerId),
+}
+
+/// What a caller asks for.
+#[derive(Debug, Clone)]
+pub struct Want {
+    /// The era in which it speaks.
+    pub era: Era,
+    /// How it introduces itself; unused in the modern era.
+    pub introduction: Arc<Introduction>,
+    /// Its session, where it has one.
+    pub session: Option<PeerId>,
+}
+
+/// A legacy client's introduction.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Introduction {
+    /// Equal for equal revisions and capabilities.
+    pub profile: u64,
+    /// `initialize` parameters in the client's own words, for a link that is its alone.
+    pub own: Bytes,
+    /// `initialize` parameters with the gateway's name and the client's revision and capabilities, for a shared link.
+    pub shared: Bytes,
+}
+
+/// What is known of a server for certain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Eras {
+    /// It speaks revision 2026-07-28 or later.
+    pub modern: Option<bool>,
+    /// It speaks a revision with a handshake.
+    pub legacy: Option<bool>,
+    /// It is reached over HTTP+SSE.
+    pub sse: bool,
+}
+
+impl Eras {
+    /// Whether the era may be tried: it is known to work, or nothing is known.
+    #[must_use]
+    pub fn may(self, era: Era) -> bool {
+        match era {
+            Era::Modern => self.modern != Some(false),
+            Era::Legacy => self.legacy != Some(false),
+        }
+    }
+}
+
+/// What all servers of a fleet use.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Where processes and tending tasks live.
+    pub runtime: Handle,
+    /// The connections of that runtime.
+    pub pool: Arc<Pool>,
+    /// What is remembered between runs.
+    pub memories: Memories,
+    /// Counts every change of any catalog or state.
+    pub generation: watch::Sender<u64>,
+    /// Bounds the starts that go on at once.
+    pub starts: Arc<Semaphore>,
+}
+
+impl Surroundings {
+    /// Lets everybody know that something changed.
+    pub fn touch(&self) {
+        self.generation.send_modify(|n| *n += 1);
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Trouble {
+    failures: u32,
+    until: Option<Instant>,
+    pub(crate) last: Option<Failure>,
+}
+
+impl Trouble {
+    /// Lets the next start happen at once.
+    pub(crate) fn forgive(&mut self) {
+        self.until = None;
+    }
+
+    /// When the next start is due.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.until
+    }
+}
+
+/// One configured server.
+pub struct Server {
+    pub(crate) spec: Arc<Spec>,
+    pub(crate) around: Surroundings,
+    pub(crate) endpoint: Option<Arc<Endpoint>>,
+    pub(crate) doors: Mutex<HashMap<Share, Arc<Door>>>,
+    pub(crate) eras: Mutex<Eras>,
+    pub(crate) greetings: Mutex<BTreeMap<String, Bytes>>,
+    pub(crate) catalog: ArcSwap<Catalog>,
+    pub(crate) profiles: Mutex<HashMap<u64, Arc<Catalog>>>,
+    pub(crate) trouble: Mutex<Trouble>,
+    pub(crate) stderr: Arc<StderrRing>,
+    /// Rung when a link says that a list changed.
+    pub(crate) changed: Arc<Notify>,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) restarts: std::sync::atomic::AtomicU64,
+    pub(crate) processes: Mutex<HashMap<u64, u32>>,
+    pub(crate) tasks: tokio_util::task::TaskTracker,
+    /// Held while what is known is written down.
+    pub(crate) saving: Mutex<()>,
+}
+
+impl Server {
+    /// A server of which nothing has been started yet.
+    pub(crate) fn new(spec: Arc<Spec>, around: Surroundings) -> Arc<Self> {
+        let memory = around.memories.load(&spec.name, &fingerprint(&spec));
+        let endpoint = match &spec.origin {
+            Origin::Remote(remote) => Endpoint::new(&spec.name, remote).map(Arc::new).ok(),
+            _ => None,
+        };
+        Arc::new(Self {
+            eras: Mutex::new(Eras { modern: memory.modern, legacy: memory.legacy, sse: memory.sse }),
+            greetings: Mutex::new(greetings_of(&memory)),
+            catalog: ArcSwap::from_pointee(catalog_of(&memory)),
+            profiles: Mutex::new(HashMap::new()),
+            endpoint,
+            spec,
+            around,
+            doors: Mutex::new(HashMap::new()),
+            trouble: Mutex::default(),
+            stderr: Arc::new(StderrRing::new()),
+            changed: Arc::new(Notify::new()),
+            stopping: CancellationToken::new(),
+            restarts: std::sync::atomic::AtomicU64::new(0),
+            processes: Mutex::new(HashMap::new()),
+            tasks: tokio_util::task::TaskTracker::new(),
+            saving: Mutex::new(()),
+        })
+    }
+
+    /// Its definition.
+    #[must_use]
+    pub fn spec(&self) -> &Arc<Spec> {
+        &self.spec
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &ServerName {
+        &self.spec.name
+    }
+
+    /// What is known of its eras.
+    #[must_use]
+    pub fn eras(&self) -> Eras {
+        *self.eras.lock()
+    }
+
+    /// What it wrote to its standard error.
+    #[must_use]
+    pub fn stderr(&self) -> &Arc<StderrRing> {
+        &self.stderr
+    }
+
+    /// What it offers, as far as known: to the given profile where that is known to differ.
+    #[must_use]
+    pub fn catalog(&self, profile: Option<u64>) -> Arc<Catalog> {
+        let own = profile.and_then(|p| self.profiles.lock().get(&p).cloned());
+        own.unwrap_or_else(|| self.catalog.load_full())
+    }
+
+    /// What it said of itself in a revision, remembered from an earlier time; else in any revision of that era.
+    #[must_use]
+    pub fn greeting(&self, version: &str, era: Era) -> Option<Bytes> {
+        let greetings = self.greetings.lock();
+        let of_era = |v: &str| wire::era::Version::parse(v).is_some_and(|v| v.era() == era);
+        let near = || greetings.iter().rev().find(|(v, _)| of_era(v)).map(|(_, g)| g.clone());
+        greetings.get(version).cloned().or_else(near)
+    }
+
+    /// Who shares the link that a caller would get.
+    #[must_use]
+    pub fn share(&self, want: &Want) -> Share {
+        let alone = self.spec.isolation == Isolation::Session || matches!(self.spec.origin, Origin::Remote(_));
+        match (want.era, want.session) {
+            (Era::Modern, _) => Share::Modern,
+            (Era::Legacy, Some(session)) if alone => Share::Session(session),
+            (Era::Legacy, _) => Share::Profile(want.introduction.profile),
+        }
+    }
+
+    /// A link for a caller, opened if need be. Waits for a server that is starting; a server that failed and is being
+    /// given time to recover fails at once.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn link(self: &Arc<Self>, pool: &Arc<Pool>, want: &Want) -> Result<Arc<Link>, Failure> {
+        let share = self.share(want);
+        if !self.eras().may(want.era) {
+            return Err(self.wrong_era(want.era));
+        }
+        let door = self.door(share)?;
+        loop {
+            if let Some(link) = door.open_link() {
+                return Ok(link);
+            }
+            if self.stopping.is_cancelled() {
+                return Err(self.failure(Kind::Unavailable, "has been stopped"));
+            }
+            if let Some(failure) = self.backing_off() {
+                return Err(failure);
+            }
+            if door.claim() {
+                self.spawn_opening(pool, door.clone(), share, want.clone());
+            }
+            match door.wait().await {
+                Ok(link) => return Ok(link),
+                Err(Some(failure)) => return Err(failure),
+                // It opened and closed again while we waited.
+                Err(None) => {}
+            }
+        }
+    }
+
+    fn door(&self, share: Share) -> Result<Arc<Door>, Failure> {
+        let mut doors = self.doors.lock();
+        if let Some(door) = doors.get(&share) {
+            return Ok(door.clone());
+        }
+        if doors.len() >= self.spec.bounds.instances {
+            doors.retain(|_, door| !matches!(door.stand(), Stand::Closed));
+        }
+        if doors.len() >= self.spec.bounds.instances {
+            let text = format!("has {} instances, its limit (`instances`)", doors.len());
+            return Err(self.failure(Kind::Overloaded, &text));
+        }
+        Ok(doors.entry(share).or_default().clone())
+    }
+
+    fn spawn_opening(self: &Arc<Self>, pool: &Arc<Pool>, door: Arc<Door>, share: Share, want: Want) {
+        let server = self.clone();
+        let remote = matches!(self.spec.origin, Origin::Remote(_));
+        let pool = if remote { pool.clone() } else { self.around.pool.clone() };
+        let opening = async move { server.open_door(&pool, &door, share, &want).await };
+        // A link to a remote server lives on the thread whose calls use it; a process lives on the control plane.
+        if remote {
+            tokio::spawn(opening);
+        } else {
+            self.around.runtime.spawn(opening);
+        }
+    }
+
+    /// Ends the link that a session had for itself.
+    pub fn release(&self, session: PeerId) {
+        let door = self.doors.lock().remove(&Share::Session(session));
+        if let Some(Stand::Open(link)) = door.map(|door| door.stand()) {
+            link.close(&self.failure(Kind::Unavailable, "the session has ended"));
+        }
+    }
+
+    /// Gives up a link that proved dead (its session was forgotten), so that the next call opens another.
+    pub fn renounce(&self, link: &Arc<Link>) {
+        link.close(&self.failure(Kind::Unavailable, "no longer knows the session"));
+        for door in self.doors.lock().values() {
+            door.close_if(link);
+        }
+    }
+
+    pub(crate) fn failure(&self, kind: Kind, what: &str) -> Failure {
+        Failure::server(kind, &self.spec.name, Retry::NeverSent, format!("server `{}` {what}", self.spec.name))
+    }
+
+    /// The failure of a caller whose era the server does not speak.
+    #[must_use]
+    pub fn wrong_era(&self, era: Era) -> Failure {
+        let what = match era {
+            Era::Modern => "speaks only revisions with a handshake (2025-11-25 and earlier)",
+            Era::Legacy => "speaks only revision 2026-07-28 and later",
+        };
+        self.failure(Kind::UnsupportedVersion, what)
+    }
+
+    pub(crate) fn backing_off(&self) -> Option<Failure> {
+        let trouble = self.trouble.lock();
+        let left = trouble.until?.checked_duration_since(Instant::now())?;
+        let last = trouble.last.as_ref()?;
+        let text = format!("{}; it is started again in {:.1} s", last.message(), left.as_secs_f64());
+        let failure = Failure::server(last.kind(), &self.spec.name, Retry::NeverSent, text);
+        Some(match last.detail() {
+            Some(detail) => failure.with_detail(detail),
+            None => failure,
+        })
+    }
+
+    /// Notes a failed start or a broken link; returns when the next start is due.
+    pub(crate) fn note_failure(&self, failure: &Failure) -> Instant {
+        let mut trouble = self.trouble.lock();
+        let doubled = BACKOFF_FIRST.saturating_mul(1 << trouble.failures.min(10));
+        // Spread, so that servers which failed together do not start together.
+        let spread = 1.0 + f64::from(u16::from_ne_bytes(ground::fresh::bytes())) / f64::from(u16::MAX) / 4.0;
+        let until = Instant::now() + doubled.min(BACKOFF_LAST).mul_f64(spread);
+        trouble.failures += 1;
+        trouble.until = Some(until);
+        trouble.last = Some(failure.clone());
+        until
+    }
+
+    /// Notes the end of a link that had been open.
+    pub(crate) fn note_end(&self, lived: Duration, failure: &Failure) {
+        if lived >= PROVEN {
+            *self.trouble.lock() = Trouble::default();
+        }
+        self.note_failure(failure);
+    }
+
+    /// Notes a start that succeeded.
+    pub(crate) fn note_success(&self) {
+        self.trouble.lock().until = None;
+    }
+}
+
+/// Of which definition a memory was made. Holds no secret: values of variables and headers are not in it.
+pub(crate) fn fingerprint(spec: &Spec) -> String {
+    format!("{:?}", spec.origin)
+}
+
+fn greetings_of(memory: &Memory) -> BTreeMap<String, Bytes> {
+    memory.greetings.iter().map(|(version, raw)| (version.clone(), Bytes::copy_from_slice(raw.get().as_bytes()))).collect()
+}
+
+fn catalog_of(memory: &Memory) -> Catalog {
+    use crate::catalog::ListKind::{Prompts, Resources, Templates, Tools};
+    let mut catalog = Catalog::default();
+    let lists = [(Tools, &memory.tools), (Prompts, &memory.prompts), (Resources, &memory.resources), (Templates, &memory.templates)];
+    for (kind, raws) in lists {
+        catalog.set(kind, raws.iter().map(|raw| Bytes::copy_from_slice(raw.get().as_bytes())));
+    }
+    catalog
+}
