@@ -38,10 +38,12 @@ pub enum Client {
 impl Client {
     /// One of each client, for an endpoint that offers the legacy era only.
     pub const FOR_LEGACY: [Self; 3] = [Self::Ts1, Self::Ts2Auto, Self::PythonAuto];
-    /// Those that speak modern to an endpoint that offers both eras.
-    pub const FOR_MODERN: [Self; 4] = [Self::Ts2Auto, Self::Ts2Modern, Self::PythonAuto, Self::PythonModern];
-    /// Those that speak legacy wherever they are.
-    pub const ALWAYS_LEGACY: [Self; 3] = [Self::Ts1, Self::Ts2Legacy, Self::PythonLegacy];
+    /// One of each client that speaks modern to an endpoint which offers both eras: the pinned one and the one that probes.
+    pub const FOR_MODERN: [Self; 2] = [Self::Ts2Modern, Self::PythonAuto];
+    /// The other two, which differ from those at the handshake only.
+    pub const FOR_MODERN_TOO: [Self; 2] = [Self::Ts2Auto, Self::PythonModern];
+    /// One of each client that speaks legacy wherever it is.
+    pub const ALWAYS_LEGACY: [Self; 2] = [Self::Ts1, Self::PythonLegacy];
 
     fn mode(self) -> &'static str {
         match self {

@@ -121,6 +121,7 @@ impl Gateway {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(installed::hostler());
         command.args(arguments).arg("--config").arg(self.config_file()).current_dir(self.folder.path());
+        command.arg("--url").arg(format!("http://{}", self.address));
         command.env("HOME", self.folder.path()).env(VARIABLE, self.mark.value()).env("NO_COLOR", "1");
         command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_STATE_HOME").env_remove("RUST_LOG");
         command
@@ -206,7 +207,7 @@ impl Gateway {
         Place::ws(&format!("ws://{}{path}", self.address))
     }
 
-    /// The bridge for clients that only start programs.
+    /// The bridge for clients that only start programs; `arguments` are those of `hostler connect`.
     #[must_use]
     pub fn connect(&self, arguments: &[&str]) -> Place {
         let command = self.command(&[&["connect"], arguments].concat());

@@ -226,6 +226,12 @@ impl Session {
         Ok(session)
     }
 
+    /// The revision that was agreed on.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
     /// A POST within the session.
     #[must_use]
     pub fn ask(&self, message: &Value) -> Ask {

@@ -13,6 +13,7 @@ pub mod http;
 pub mod installed;
 pub mod mark;
 pub mod page;
+pub mod relay;
 pub mod server;
 pub mod spawned;
 pub mod wait;

@@ -61,3 +61,25 @@ impl Default for Mark {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_process_is_found_by_its_mark_for_as_long_as_it_lives() {
+        let (mark, other) = (Mark::new(), Mark::new());
+        let mut child = Command::new("sleep").arg("600").env(VARIABLE, mark.value()).spawn().unwrap();
+        let id = child.id().cast_signed();
+        let found = crate::wait::held_within(std::time::Duration::from_secs(10), || {
+            mark.bearers() == [Bearer { id, command: "sleep 600".into() }]
+        });
+        assert!(found, "{:?}", mark.bearers());
+        assert_eq!(other.bearers(), []);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(mark.bearers(), []);
+    }
+}

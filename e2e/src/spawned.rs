@@ -28,6 +28,7 @@ pub fn free_port() -> u16 {
 /// A running server.
 #[derive(Debug)]
 pub struct Spawned {
+    server: Server,
     child: Child,
     port: u16,
     path: &'static str,
@@ -38,31 +39,53 @@ impl Spawned {
     /// server-everything on Streamable HTTP.
     pub async fn everything() -> Self {
         let port = free_port();
-        Self::start(&server::everything_as("streamableHttp").env("PORT", &port.to_string()), port, "/mcp", "http").await
+        Self::start(server::everything_as("streamableHttp").env("PORT", &port.to_string()), port, "/mcp", "http").await
     }
 
     /// server-everything on HTTP+SSE.
     pub async fn everything_sse() -> Self {
         let port = free_port();
-        Self::start(&server::everything_as("sse").env("PORT", &port.to_string()), port, "/sse", "sse").await
+        Self::start(server::everything_as("sse").env("PORT", &port.to_string()), port, "/sse", "sse").await
     }
 
     /// The server of both eras on Streamable HTTP.
     pub async fn both() -> Self {
         let port = free_port();
-        Self::start(&server::both_as(&["http", &port.to_string()]), port, "/mcp", "http").await
+        Self::start(server::both_as(&["http", &port.to_string()]), port, "/mcp", "http").await
     }
 
-    async fn start(server: &Server, port: u16, path: &'static str, transport: &'static str) -> Self {
-        let mut spawned = Self { child: launch(server, None), port, path, transport };
+    async fn start(server: Server, port: u16, path: &'static str, transport: &'static str) -> Self {
+        let child = launch(&server, None);
+        let mut spawned = Self { server, child, port, path, transport };
+        spawned.until_it_listens().await;
+        spawned
+    }
+
+    /// Kills it and starts it again at the same address: it has forgotten all sessions.
+    ///
+    /// # Panics
+    /// When it does not come up again.
+    pub async fn restart(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.child = launch(&self.server, None);
+        self.until_it_listens().await;
+    }
+
+    async fn until_it_listens(&mut self) {
+        let address = self.address();
         wait::until("the server listens", PATIENCE, async || {
-            let ended = spawned.child.try_wait().unwrap();
-            assert!(ended.is_none(), "{} ended at once: {ended:?}", server.name);
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "{} ended at once: {ended:?}", self.server.name);
             TcpStream::connect(address).await.ok()
         })
         .await;
-        spawned
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
     /// Where it is.

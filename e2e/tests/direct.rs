@@ -6,11 +6,14 @@
 use e2e::{
     Client, Place, Server,
     claims::{both, everything, reference},
+    http::{Ask, Session},
     mark::Mark,
     page::Page,
+    relay::Relay,
     server::{self, Yard},
     spawned::Spawned,
 };
+use serde_json::{Value, json};
 
 fn stdio(server: &Server) -> Place {
     Place::stdio(server, &Mark::new())
@@ -54,6 +57,49 @@ async fn everything_on_http_and_sse_does_all_that_legacy_clients_ask() {
     everything_holds(&Spawned::everything_sse().await.place()).await;
 }
 
+#[tokio::test]
+async fn everything_on_websocket_does_what_the_one_client_with_websockets_asks() {
+    let relay = Relay::to(server::everything()).await;
+    let (client, place) = (Client::Ts1, relay.place());
+    everything::answers_calls(client, &place).await;
+    everything::reports_progress(client, &place).await;
+    everything::keeps_clients_apart(client, &place).await;
+    everything::lets_a_call_be_cancelled(client, &place).await;
+    everything::samples(client, &place).await;
+    everything::elicits(client, &place).await;
+    everything::asks_for_roots(client, &place).await;
+    everything::logs(client, &place).await;
+    everything::updates_subscribers(client, &place).await;
+    everything::announces_new_resources(client, &place, "new.gz").await;
+    everything::answers_many_at_once(client, &place).await;
+    everything::echoes_much(client, &place).await;
+}
+
+#[tokio::test]
+async fn what_the_tests_send_by_hand_is_understood_by_real_servers() {
+    let (everything, both) = (Spawned::everything().await, Spawned::both().await);
+    let session = Session::open(everything.address(), "/mcp", "2025-06-18", json!({})).await.unwrap();
+    assert_eq!(session.version(), "2025-06-18");
+    let mut stream = session.stream().send().await.unwrap();
+    let uri = json!({ "uri": "demo://resource/dynamic/text/1" });
+    assert!(session.call(1, "resources/subscribe", uri).await.unwrap().get("result").is_some());
+    let toggle = json!({ "name": "toggle-subscriber-updates", "arguments": {} });
+    assert!(session.call(2, "tools/call", toggle).await.unwrap().get("result").is_some());
+    loop {
+        let event = stream.event().await.expect("the stream stands");
+        let message: Value = serde_json::from_str(&event.data).unwrap_or_default();
+        if message["method"] == "notifications/resources/updated" {
+            break;
+        }
+    }
+    assert!(session.end().await.unwrap().is_success());
+    let params = json!({ "name": "echo", "arguments": { "message": "by hand" } });
+    let answer = Ask::modern(both.address(), "/mcp", 9, "tools/call", params).send().await.unwrap();
+    assert_eq!(answer.status.as_u16(), 200);
+    let answer = answer.message().await;
+    assert_eq!((&answer["id"], &answer["result"]["content"][0]["text"]), (&json!(9), &json!("Echo: by hand")));
+}
+
 async fn both_eras_hold(client: Client, place: &Place) {
     both::answers_calls(client, place).await;
     both::gives_resources(client, place).await;
@@ -78,26 +124,29 @@ async fn modern_holds(client: Client, place: &Place) {
     }
 }
 
-#[tokio::test]
-async fn a_server_of_both_eras_on_stdio_answers_each_client_in_its_era() {
-    let place = stdio(&server::both());
+async fn each_client_in_its_era(place: &Place) {
     for client in Client::FOR_MODERN {
-        modern_holds(client, &place).await;
+        modern_holds(client, place).await;
     }
     for client in Client::ALWAYS_LEGACY {
-        both_eras_hold(client, &place).await;
+        both_eras_hold(client, place).await;
     }
+    for client in Client::FOR_MODERN_TOO.into_iter().chain([Client::Ts2Legacy]) {
+        both::answers_calls(client, place).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_of_both_eras_on_stdio_answers_each_client_in_its_era() {
+    each_client_in_its_era(&stdio(&server::both())).await;
 }
 
 #[tokio::test]
 async fn a_server_of_both_eras_on_http_answers_each_client_in_its_era() {
     let spawned = Spawned::both().await;
+    each_client_in_its_era(&spawned.place()).await;
     for client in Client::FOR_MODERN {
-        modern_holds(client, &spawned.place()).await;
         both::takes_an_argument_in_a_header(client, &spawned.place()).await;
-    }
-    for client in Client::ALWAYS_LEGACY {
-        both_eras_hold(client, &spawned.place()).await;
     }
     for client in [Client::Ts1, Client::Ts2Legacy] {
         both::is_resumed(client, &spawned.place()).await;

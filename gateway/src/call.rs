@@ -61,12 +61,12 @@ impl Call {
 
     /// The message for a server, with the edits that the route calls for.
     #[must_use]
-    pub fn outgoing(&self, edits: &[(Span, Bytes)], name: Option<&str>) -> Outgoing {
+    pub fn outgoing(&self, edits: &[(Span, Bytes)], name: Option<&str>) -> Box<Outgoing> {
         let mut splice = Splice::new(self.body.clone());
         for (span, with) in edits {
             splice.replace(*span, with.clone());
         }
-        Outgoing {
+        Box::new(Outgoing {
             splice,
             envelope: self.envelope,
             body: self.body.clone(),
@@ -75,7 +75,7 @@ impl Call {
             name: name.map(str::to_owned),
             headers: self.headers.clone(),
             on_drop: if self.era == Era::Modern { OnDrop::Cancel } else { OnDrop::Forget },
-        }
+        })
     }
 }
 

@@ -85,9 +85,12 @@ async fn deliver(lane: &Lane, call: &Call, trip: &Trip) -> Result<Delivered, Fai
             Err(failure) if failure.kind() == Kind::SessionNotFound => {
                 // The server forgot the session, so it did nothing: another is opened and the call sent again.
                 trip.server.renounce(&link);
-                let link = lease(lane, call, trip).await?;
-                let answer = send(lane, call, trip, &link, begun.as_ref()).await?;
-                Ok((link, answer))
+                Box::pin(async {
+                    let link = lease(lane, call, trip).await?;
+                    let answer = send(lane, call, trip, &link, begun.as_ref()).await?;
+                    Ok((link, answer))
+                })
+                .await
             }
             sent => sent.map(|answer| (link, answer)),
         }
@@ -118,17 +121,27 @@ async fn lease(lane: &Lane, call: &Call, trip: &Trip) -> Result<Arc<Link>, Failu
     if let Some(link) = session.and_then(|session| session.link_to(trip.server.name())) {
         return Ok(link);
     }
-    let link = trip.server.link(&lane.pool, &call.want()).await?;
-    if let Some(session) = session
-        && session.hold(&trip.server, &link)
+    let want = call.want();
+    if session.is_none()
+        && let Some(link) = trip.server.open_link(&want)
     {
-        restore::restore(lane, session, &link).await;
+        return Ok(link);
     }
-    Ok(link)
+    // The rare case, boxed so that the usual one stays small.
+    Box::pin(async move {
+        let link = trip.server.link(&lane.pool, &want).await?;
+        if let Some(session) = session
+            && session.hold(&trip.server, &link)
+        {
+            restore::restore(lane, session, &link).await;
+        }
+        Ok(link)
+    })
+    .await
 }
 
 async fn send(lane: &Lane, call: &Call, trip: &Trip, link: &Arc<Link>, begun: Option<&Begun>) -> Result<Answer, Failure> {
-    let out: Outgoing = call.outgoing(&trip.edits, trip.name.as_deref());
+    let out: Box<Outgoing> = call.outgoing(&trip.edits, trip.name.as_deref());
     let peer = call.session.as_ref().map(|session| session.peer());
     if let (Some(begun), Some(id)) = (begun, call.envelope.id) {
         begun.went(link, call.share(id));
@@ -162,18 +175,23 @@ async fn follow(lane: &Lane, call: Call, trip: Trip, ticket: Ticket, got: Delive
         Answer::Http { response, media: Media::Events, slot } if call.era == Era::Modern && !prefixed && call.session.is_none() => {
             Ok(Outcome::Raw(Body::server(response.into_body(), slot).with_ticket(ticket)))
         }
-        answer => {
-            let replies = Replies::new(link.clone(), lane.pool.clone(), answer);
-            let mut trail = Box::new(Trail::new(call, trip, link, prefixed, replies, begun, deadline, ticket));
-            match trail.first(HEARD).await {
-                Some(Ok(message)) => {
-                    let (call, link, ticket) = trail.into_parts();
-                    Ok(whole(&call, &link, prefixed, message, StatusCode::OK, ticket))
-                }
-                Some(Err(failure)) => Err((failure, trail.into_parts().2)),
-                None => Ok(Outcome::Stream(trail)),
-            }
+        answer => Box::pin(several(lane, call, trip, ticket, Delivered { link, answer, begun, deadline })).await,
+    }
+}
+
+/// An answer that may come in several messages; it often does not.
+async fn several(lane: &Lane, call: Call, trip: Trip, ticket: Ticket, got: Delivered) -> Result<Outcome, (Failure, Ticket)> {
+    let Delivered { link, answer, begun, deadline } = got;
+    let prefixed = prefixed(lane, &call);
+    let replies = Replies::new(link.clone(), lane.pool.clone(), answer);
+    let mut trail = Box::new(Trail::new(call, trip, link, prefixed, replies, begun, deadline, ticket));
+    match trail.first(HEARD).await {
+        Some(Ok(message)) => {
+            let (call, link, ticket) = trail.into_parts();
+            Ok(whole(&call, &link, prefixed, message, StatusCode::OK, ticket))
         }
+        Some(Err(failure)) => Err((failure, trail.into_parts().2)),
+        None => Ok(Outcome::Stream(trail)),
     }
 }
 
@@ -199,7 +217,7 @@ fn whole(call: &Call, link: &Arc<Link>, prefixed: bool, message: Message, status
     }
     let status = if call.era == Era::Modern && status == StatusCode::OK { modern_status(&message) } else { status };
     let body = outward_answer(call, link, prefixed, message);
-    Outcome::Whole { status, body: Body::pieces(body.into_pieces()).with_ticket(ticket) }
+    Outcome::Whole { status, body: Body::spliced(body).with_ticket(ticket) }
 }
 
 /// The edits that make a server's answer the client's.

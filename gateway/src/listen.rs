@@ -17,6 +17,7 @@ use tokio::{net::TcpListener, time::timeout};
 use crate::{
     admit,
     body::Body,
+    compress,
     gateway::Lane,
     path,
     place::{Offer, Place},
@@ -79,7 +80,7 @@ pub async fn serve(lane: Lane, listener: std::net::TcpListener) -> io::Result<()
             let lane = lane.clone();
             service_fn(move |request| {
                 let lane = lane.clone();
-                async move { Ok::<_, Infallible>(dispatch(&lane, request).await) }
+                async move { Ok::<_, Infallible>(compress::dispatch(lane, request).await) }
             })
         };
         let connection = builder(&limits).serve_connection_with_upgrades(TokioIo::new(stream), serving).into_owned();
@@ -117,9 +118,9 @@ fn builder(limits: &plan::Limits) -> auto::Builder<TokioExecutor> {
 }
 
 /// Sends a request where its path leads.
-async fn dispatch(lane: &Lane, request: Request<Incoming>) -> Response<Body> {
+pub async fn dispatch(lane: &Lane, request: Request<Incoming>) -> Response<Body> {
     let Some((place, offer)) = Place::parse(request.uri().path()) else {
-        return fallback(lane, request).await;
+        return Box::pin(fallback(lane, request)).await;
     };
     if lane.gateway.is_stopping() {
         return respond::refused(lane, &Failure::gateway(Kind::Stopping, "the gateway is stopping"));
@@ -127,6 +128,12 @@ async fn dispatch(lane: &Lane, request: Request<Incoming>) -> Response<Body> {
     if offer == Offer::Streamable && request.method() == Method::POST {
         return path::walk(lane, place, request).await;
     }
+    // Off the track, and boxed so that a call's future stays small.
+    Box::pin(besides(lane, place, offer, request)).await
+}
+
+/// What is asked of an endpoint besides a call: streams, ends of sessions, other transports.
+async fn besides(lane: &Lane, place: Place, offer: Offer, request: Request<Incoming>) -> Response<Body> {
     let plan = lane.gateway.plan.load_full();
     if let Err(failure) = admit::gate(&plan, request.uri(), request.headers()) {
         return respond::refused(lane, &failure);

@@ -1,7 +1,10 @@
 //! The lists of a view, page by page, from what is known: never from a server while a client waits.
 
+use std::sync::Arc;
+
 use ground::{Failure, Kind};
-use upstream::{ListKind, Want};
+use tokio::time::timeout;
+use upstream::{ListKind, Server, Want};
 use wire::era::Era;
 
 use crate::{
@@ -34,7 +37,7 @@ pub async fn page(lane: &Lane, call: &Call, kind: ListKind) -> Result<Outcome, F
 
 /// The face that this client sees. A legacy client with capabilities of its own may be shown other tools by a server, so
 /// the first look lets those servers get ready for it; it is told when their lists differ.
-fn face(lane: &Lane, call: &Call) -> Result<std::sync::Arc<Face>, Failure> {
+fn face(lane: &Lane, call: &Call) -> Result<Arc<Face>, Failure> {
     let view = lane.gateway.view(&call.place)?;
     let profile = call.session.as_ref().filter(|_| call.era == Era::Legacy).map(|s| s.introduction().profile);
     if let Some(session) = &call.session
@@ -93,17 +96,26 @@ fn start(shown: &[Shown], raw: &[u8]) -> Result<usize, Failure> {
     Ok(moved.map_or(position.min(shown.len()), |at| at + 1))
 }
 
-/// The remembered list of a server that cannot be asked now.
+/// Whether a call asks a single server for one of its lists.
 #[must_use]
-pub fn remembered(lane: &Lane, call: &Call) -> Option<Outcome> {
+pub fn may_be_remembered(call: &Call) -> bool {
+    matches!(call.place, Place::Server(_)) && ListKind::of_method(&call.method).is_some()
+}
+
+/// The remembered list of a single server that is not there: clients are never kept waiting for a list. `None` when the
+/// server can be asked, or nothing is remembered of it.
+pub async fn remembered(lane: &Lane, call: &Call, server: &Arc<Server>) -> Option<Outcome> {
     let kind = ListKind::of_method(&call.method)?;
-    let Place::Server(name) = &call.place else { return None };
-    let catalog = lane.gateway.fleet.get(name)?.catalog(None);
-    let shown: Vec<_> =
-        catalog.list(kind).iter().map(|entry| Shown { key: entry.key.clone(), raw: entry.raw.clone() }).collect();
-    if shown.is_empty() {
+    let want = call.want();
+    let catalog = server.catalog(None);
+    if server.open_link(&want).is_some() || catalog.list(kind).is_empty() {
         return None;
     }
+    if matches!(timeout(own::PATIENCE, server.link(&lane.pool, &want)).await, Ok(Ok(_))) {
+        return None;
+    }
+    let shown: Vec<_> =
+        catalog.list(kind).iter().map(|entry| Shown { key: entry.key.clone(), raw: entry.raw.clone() }).collect();
     own::result(call, &write(call.era, kind, &shown, 0, shown.len())).ok()
 }
 

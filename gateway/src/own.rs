@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// A handshake waits this long for a server that has not been asked yet; then what is remembered must do.
-const PATIENCE: Duration = Duration::from_millis(1500);
+pub const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// Answers a request of the gateway's own.
 ///

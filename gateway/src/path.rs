@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use wire::{Envelope, Shape, era::Era};
 
 use crate::{
-    admit, body::Body, call::Call, enter, finish::Ticket, forward, forward::Outcome, gateway::Lane, notify, own, place::Place,
+    admit, body::Body, call::Call, enter, finish::Ticket, forward, forward::Outcome, gateway::Lane, lists, notify, own, place::Place,
     respond, route, session::Wire,
 };
 
@@ -26,7 +26,7 @@ pub async fn walk(lane: &Lane, place: Place, request: Request<Incoming>) -> Resp
         Err(failure) => return respond::refused(lane, &failure),
     };
     if wire::is_batch(&body) {
-        return respond::batch(lane, place, &head.headers, body).await;
+        return Box::pin(respond::batch(lane, place, &head.headers, body)).await;
     }
     match Envelope::parse(&body, plan.limits.depth) {
         Ok(envelope) => one(lane, place, &head.headers, body, envelope).await,
@@ -43,7 +43,7 @@ pub async fn one(lane: &Lane, place: Place, headers: &HeaderMap, body: Bytes, en
     };
     if call.method == "initialize" && call.era == Era::Legacy && call.envelope.kind == Shape::Request {
         let mut ticket = Ticket::open(&lane.gateway, call.era, &call.method);
-        return match own::initialize(lane, &call, Wire::Streamable).await {
+        return match Box::pin(own::initialize(lane, &call, Wire::Streamable)).await {
             Ok((session, outcome)) => respond::greeted(&session, outcome, ticket),
             Err(failure) => {
                 ticket.failed(&failure);
@@ -63,7 +63,7 @@ pub async fn one(lane: &Lane, place: Place, headers: &HeaderMap, body: Bytes, en
 /// The failure, with the account to close once it has been answered.
 pub async fn travel(lane: &Lane, call: Call) -> Result<Outcome, (Failure, Option<Ticket>)> {
     if call.envelope.kind != Shape::Request {
-        return notify::take(lane, call).await.map_err(|failure| (failure, None));
+        return Box::pin(notify::take(lane, call)).await.map_err(|failure| (failure, None));
     }
     let mut ticket = Ticket::open(&lane.gateway, call.era, &call.method);
     let failed = |mut ticket: Ticket, failure: Failure| {
@@ -72,12 +72,17 @@ pub async fn travel(lane: &Lane, call: Call) -> Result<Outcome, (Failure, Option
     };
     match route::request(&lane.gateway, &call) {
         Err(failure) => Err(failed(ticket, failure)),
-        Ok(route::Route::Own) => match own::answer(lane, &call).await {
+        Ok(route::Route::Own) => match Box::pin(own::answer(lane, &call)).await {
             Ok(outcome) => Ok(respond::accounted(outcome, ticket)),
             Err(failure) => Err(failed(ticket, failure)),
         },
         Ok(route::Route::Server(trip)) => {
             ticket.goes_to(trip.server.name().as_str(), trip.name.as_deref(), trip.listed);
+            if lists::may_be_remembered(&call)
+                && let Some(outcome) = Box::pin(lists::remembered(lane, &call, &trip.server)).await
+            {
+                return Ok(respond::accounted(outcome, ticket));
+            }
             forward::forward(lane, call, trip, ticket).await.map_err(|(failure, ticket)| failed(ticket, failure))
         }
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ground::{Failure, Kind, ServerName};
+use ground::{Failure, Kind};
 use plan::View;
 use upstream::{ListKind, Server};
 use wire::{Span, names};
@@ -105,7 +105,8 @@ fn unlisted(view: &View, kind: ListKind, asked: &str) -> Option<Origin> {
         _ => (None, asked),
     };
     let selection = match server {
-        Some(server) => view.selections.iter().find(|s| s.server.as_str() == server)?,
+        // Clients that parse URIs write schemes in lower case.
+        Some(server) => view.selections.iter().find(|s| s.server.as_str().eq_ignore_ascii_case(&server))?,
         None if view.selections.len() == 1 => view.selections.first()?,
         None => return None,
     };
@@ -123,10 +124,4 @@ fn missing(kind: ListKind, asked: &str) -> Failure {
             Failure::client(Kind::ResourceNotFound, format!("Resource not found: {asked}"))
         }
     }
-}
-
-/// The selection of a view for a server.
-#[must_use]
-pub fn selected<'a>(view: &'a View, server: &ServerName) -> Option<&'a plan::Selection> {
-    view.selections.iter().find(|selection| selection.server == *server)
 }

@@ -19,7 +19,6 @@ use store::Memories;
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
-    sync::watch,
 };
 use tower_service::Service;
 use upstream::{Fleet, Pool, process};
@@ -107,8 +106,9 @@ async fn watch_readiness(gateway: Arc<Gateway>) {
 ///
 /// # Errors
 /// When signals cannot be heard.
-pub fn until_asked(control: &Runtime, running: Running, mut plans: watch::Receiver<Arc<Plan>>, reload: impl Fn()) -> Result<()> {
+pub fn until_asked(control: &Runtime, running: Running, reload: &manager::Reload) -> Result<()> {
     let gateway = running.gateway;
+    let mut plans = reload.plans();
     control.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
@@ -117,7 +117,7 @@ pub fn until_asked(control: &Runtime, running: Running, mut plans: watch::Receiv
             tokio::select! {
                 _ = interrupt.recv() => break,
                 _ = terminate.recv() => break,
-                _ = hangup.recv() => reload(),
+                _ = hangup.recv() => drop(reload.reload_now().await),
                 Ok(()) = plans.changed() => {
                     let plan = plans.borrow_and_update().clone();
                     gateway.fleet.apply(&plan.servers);

@@ -88,11 +88,6 @@ impl Term {
         Self { json, terminal, color: allowed(terminal), color_errors: allowed(io::stderr().is_terminal()) }
     }
 
-    /// Whether standard output is a terminal.
-    pub fn is_terminal(self) -> bool {
-        self.terminal
-    }
-
     /// Text in a look, if there may be any.
     pub fn paint(self, paint: Paint, text: &str) -> String {
         if self.color { paint.on(text) } else { text.to_owned() }
@@ -106,13 +101,17 @@ impl Term {
         writeln!(io::stdout().lock(), "{text}")
     }
 
-    /// Writes text that a server made, and a line's end if it has none: as it is into a file or pipe, without what
-    /// steers terminals to a terminal.
+    /// Text that a server made: as it is for a file or pipe, without what steers terminals for a terminal.
+    pub fn tame(self, text: &str) -> Cow<'_, str> {
+        if self.terminal { clean(text) } else { Cow::Borrowed(text) }
+    }
+
+    /// Writes text that a server made, and a line's end if it has none.
     ///
     /// # Errors
     /// When nobody reads it.
     pub fn foreign(self, text: &str) -> io::Result<()> {
-        let text = if self.terminal { clean(text) } else { Cow::Borrowed(text) };
+        let text = self.tame(text);
         let end = if text.ends_with('\n') { "" } else { "\n" };
         write!(io::stdout().lock(), "{text}{end}")
     }

@@ -135,7 +135,15 @@ impl<'a> Fit<'a> {
     /// A scalar's text with its references replaced.
     fn text(&mut self, text: &str, key: &Key) -> Option<String> {
         match self.interpolation.replace(text) {
-            Ok(Some(replaced)) => Some(replaced),
+            Ok(Some(replaced)) => {
+                let place = self.spots.get(key).map(|spot| spot.value).unwrap_or_default();
+                for name in std::mem::take(&mut self.interpolation.empty) {
+                    let remedy = format!("set it, or write `${{{name}:-}}` if that is meant");
+                    self.report(place, key, format!("the variable `{name}` is set but empty"), Some(remedy));
+                    self.soften();
+                }
+                Some(replaced)
+            }
             Ok(None) => {
                 if let Some(spot) = self.spots.get_mut(key) {
                     spot.literal = true;
@@ -146,8 +154,8 @@ impl<'a> Fit<'a> {
                 let forgiven = self.forgiving && faults.iter().all(|fault| fault.unset);
                 for fault in faults {
                     self.refuse(key, fault.message, Some(fault.remedy));
-                    if let Some(problem) = self.problems.last_mut().filter(|_| forgiven) {
-                        problem.severity = Severity::Warning;
+                    if forgiven {
+                        self.soften();
                     }
                 }
                 // The text itself stands in, so that the rest of a server that is off can be checked.
@@ -186,6 +194,13 @@ impl<'a> Fit<'a> {
         let value = value.map_or_else(|| "the value".to_owned(), |text| format!("`{text}`"));
         self.refuse(key, format!("{value} {message}"), Some(remedy));
         None
+    }
+
+    /// Makes a warning of what was reported last.
+    fn soften(&mut self) {
+        if let Some(problem) = self.problems.last_mut() {
+            problem.severity = Severity::Warning;
+        }
     }
 
     /// Reports a value that is left out.

@@ -20,6 +20,8 @@ pub(crate) struct Interpolation<'a> {
     base: &'a Path,
     /// Every file that was read or should have been.
     pub files: Vec<PathBuf>,
+    /// The variables of the last text that are set to nothing and have no default.
+    pub empty: Vec<String>,
 }
 
 /// A reference that cannot be replaced.
@@ -39,7 +41,7 @@ impl Fault {
 
 impl<'a> Interpolation<'a> {
     pub(crate) fn new(surroundings: &'a Surroundings, base: &'a Path) -> Self {
-        Self { surroundings, base, files: Vec::new() }
+        Self { surroundings, base, files: Vec::new(), empty: Vec::new() }
     }
 
     /// The text with its references replaced; `None` when it has none.
@@ -49,6 +51,7 @@ impl<'a> Interpolation<'a> {
     pub(crate) fn replace(&mut self, text: &str) -> Result<Option<String>, Vec<Fault>> {
         let mut out = String::with_capacity(text.len());
         let mut faults = Vec::new();
+        self.empty.clear();
         let mut rest = text;
         while let Some(at) = rest.find("${") {
             let (before, from) = rest.split_at(at);
@@ -96,7 +99,12 @@ impl<'a> Interpolation<'a> {
         }
         match (self.surroundings.variable(name), default) {
             (Some(""), Some(default)) | (None, Some(default)) => Ok(default.to_owned()),
-            (Some(value), _) => Ok(value.to_owned()),
+            (Some(value), _) => {
+                if value.is_empty() {
+                    self.empty.push(name.to_owned());
+                }
+                Ok(value.to_owned())
+            }
             (None, None) => Err(self.unset(name)),
         }
     }

@@ -64,14 +64,22 @@ pub fn load_in(
     file: Option<&Path>,
     builtins: &Builtins,
 ) -> Result<Loaded, Vec<Problem>> {
-    match file {
-        Some(file) => {
-            let text = read(&surroundings.working_directory().join(file)).map_err(|what| {
-                vec![Problem::error(Some(file.to_owned()), what).with_remedy("it must be a readable text file")]
-            })?;
-            load_text(surroundings, &text, Some(file), builtins)
+    attempt(surroundings, file, builtins).0
+}
+
+/// Loads a configuration; says also after a failure which files values were to be taken from.
+pub(crate) fn attempt(
+    surroundings: &Surroundings,
+    file: Option<&Path>,
+    builtins: &Builtins,
+) -> (Result<Loaded, Vec<Problem>>, Vec<PathBuf>) {
+    let Some(file) = file else { return (default(surroundings, builtins), Vec::new()) };
+    match read(&surroundings.working_directory().join(file)) {
+        Ok(text) => attempt_text(surroundings, &text, Some(file), builtins),
+        Err(what) => {
+            let problem = Problem::error(Some(file.to_owned()), what).with_remedy("it must be a readable text file");
+            (Err(vec![problem]), Vec::new())
         }
-        None => default(surroundings, builtins),
     }
 }
 
@@ -89,27 +97,31 @@ pub(crate) fn read(file: &Path) -> Result<String, String> {
 }
 
 /// Loads a configuration from its text.
-pub(crate) fn load_text(
+fn attempt_text(
     surroundings: &Surroundings,
     text: &str,
     file: Option<&Path>,
     builtins: &Builtins,
-) -> Result<Loaded, Vec<Problem>> {
-    let node = tree::parse(text, file).map_err(|problem| vec![problem])?;
+) -> (Result<Loaded, Vec<Problem>>, Vec<PathBuf>) {
+    let node = match tree::parse(text, file) {
+        Ok(node) => node,
+        Err(problem) => return (Err(vec![problem]), Vec::new()),
+    };
     let base = file.and_then(Path::parent).unwrap_or(Path::new(""));
     let mut fit = Fit::new(schema::of_types(), file, Interpolation::new(surroundings, base));
     let fitted = fit.document(&node);
-    let Fit { problems, spots, bad, interpolation, .. } = fit;
-    // The schema comes from these types, so what fits it is accepted by them.
-    let document = Document::deserialize(fitted).map_err(|_| {
-        let fault = Problem::error(file.map(Path::to_owned), "the file fits the schema but cannot be read");
-        [problems.clone(), vec![fault]].concat()
-    })?;
+    let Fit { mut problems, spots, bad, interpolation, .. } = fit;
+    let value_files = interpolation.files;
+    let Ok(document) = Document::deserialize(fitted) else {
+        // The schema comes from these types, so what fits it is accepted by them.
+        problems.push(Problem::error(file.map(Path::to_owned), "the file fits the schema but cannot be read"));
+        return (Err(problems), value_files);
+    };
     let mut build =
         Build { spots: &spots, bad: &bad, file, base, surroundings, builtins, problems, literal_secrets: Vec::new() };
     let plan = build.plan(document);
     let Build { problems, literal_secrets, .. } = build;
-    finish(plan, file, problems, interpolation.files, literal_secrets)
+    (finish(plan, file, problems, value_files.clone(), literal_secrets), value_files)
 }
 
 fn finish(

@@ -64,7 +64,6 @@ impl Node {
     }
 
     /// The value without its places, for comparing. Numbers and truth values stay text.
-    #[cfg(test)]
     pub(crate) fn plain(&self) -> serde_json::Value {
         match &self.value {
             Content::Null => serde_json::Value::Null,

@@ -102,7 +102,7 @@ impl Replies {
                 Some(response) => whole(&self.link, response).await,
                 None => Err(self.link.gone()),
             },
-            From::Events { .. } => self.next_event().await,
+            From::Events { .. } => Box::pin(self.next_event()).await,
         };
         self.finished = match &event {
             Ok(message) => matches!(message.envelope.kind, Shape::Response | Shape::Error),
@@ -155,7 +155,7 @@ fn read(link: &Link, body: Bytes) -> Event {
 async fn whole(link: &Link, response: Response<PooledBody>) -> Event {
     let Transport::Http(carrier) = link.transport() else { return Err(link.gone()) };
     if media(response.headers()) != Media::Json {
-        return Err(carrier.refusal(response).await);
+        return Err(Box::pin(carrier.refusal(response)).await);
     }
     let body = Limited::new(response.into_body(), link.bound).collect().await.map_err(|error| {
         let what = format!("broke off its answer, or sent one of more than {} bytes (bound: `message`)", link.bound);
@@ -169,7 +169,7 @@ impl Link {
     ///
     /// # Errors
     /// Why there is no answer. An error answer of the server is an answer.
-    pub async fn ask(self: &Arc<Self>, pool: &Arc<Pool>, out: crate::message::Outgoing) -> Result<Message, Failure> {
+    pub async fn ask(self: &Arc<Self>, pool: &Arc<Pool>, out: Box<crate::message::Outgoing>) -> Result<Message, Failure> {
         let answer = self.call(pool, out, None).await?;
         let mut replies = Replies::new(self.clone(), pool.clone(), answer);
         while let Some(event) = replies.next().await {

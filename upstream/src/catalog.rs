@@ -203,7 +203,7 @@ async fn fetch_list(link: &Arc<Link>, pool: &Arc<Pool>, kind: ListKind) -> Resul
     Ok(entries)
 }
 
-fn page_request(link: &Link, kind: ListKind, page: usize, cursor: Option<&[u8]>) -> Result<Outgoing, Failure> {
+fn page_request(link: &Link, kind: ListKind, page: usize, cursor: Option<&[u8]>) -> Result<Box<Outgoing>, Failure> {
     let mut params = b"{".to_vec();
     if let Some(cursor) = cursor {
         params.extend_from_slice(b"\"cursor\":");

@@ -157,7 +157,7 @@ pub async fn modern(link: &Arc<Link>, pool: &Arc<Pool>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn own(link: &Link, body: Vec<u8>) -> Result<Outgoing, Failure> {
+fn own(link: &Link, body: Vec<u8>) -> Result<Box<Outgoing>, Failure> {
     Outgoing::own(body, link.era()).map_err(|fault| {
         Failure::gateway(Kind::Internal, "a message of the gateway's own is malformed").with_detail(fault)
     })

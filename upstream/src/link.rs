@@ -159,7 +159,7 @@ impl Link {
     pub async fn call(
         self: &Arc<Self>,
         pool: &Arc<Pool>,
-        out: Outgoing,
+        out: Box<Outgoing>,
         peer: Option<PeerId>,
     ) -> Result<Answer, Failure> {
         self.calls.fetch_add(1, Ordering::Relaxed);
@@ -178,7 +178,7 @@ impl Link {
     ///
     /// # Errors
     /// Why it could not be sent.
-    pub async fn tell(&self, pool: &Arc<Pool>, out: Outgoing) -> Result<(), Failure> {
+    pub async fn tell(&self, pool: &Arc<Pool>, out: Box<Outgoing>) -> Result<(), Failure> {
         match &self.transport {
             Transport::Mux(mux) => mux.send(out.splice.into_pieces()).await,
             Transport::Http(carrier) => carrier.post(pool, out).await.map(drop),
@@ -332,7 +332,7 @@ impl Link {
     /// # Errors
     /// Why it could not be sent.
     pub async fn relay(&self, pool: &Arc<Pool>, splice: Splice, envelope: wire::Envelope, body: Bytes) -> Result<(), Failure> {
-        let out = Outgoing {
+        let out = Box::new(Outgoing {
             splice,
             envelope,
             body,
@@ -341,7 +341,7 @@ impl Link {
             name: None,
             headers: Vec::new(),
             on_drop: crate::message::OnDrop::Forget,
-        };
+        });
         self.tell(pool, out).await
     }
 

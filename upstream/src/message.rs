@@ -69,11 +69,11 @@ impl Outgoing {
     ///
     /// # Errors
     /// When it is no message: a fault of Hostler.
-    pub fn own(body: impl Into<Bytes>, era: Era) -> Result<Self, Fault> {
+    pub fn own(body: impl Into<Bytes>, era: Era) -> Result<Box<Self>, Fault> {
         let body = body.into();
         let envelope = Envelope::parse(&body, 64)?;
         let method = envelope.method(&body).into_owned();
-        Ok(Self {
+        Ok(Box::new(Self {
             splice: Splice::new(body.clone()),
             envelope,
             method,
@@ -82,7 +82,7 @@ impl Outgoing {
             name: None,
             headers: Vec::new(),
             on_drop: OnDrop::Cancel,
-        })
+        }))
     }
 }
 

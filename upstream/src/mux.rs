@@ -90,7 +90,7 @@ impl Mux {
     ///
     /// # Errors
     /// `Overloaded` at the bound of calls in flight; the reason of the end when the stream has ended.
-    pub async fn call(self: &Arc<Self>, mut out: Outgoing, peer: Option<PeerId>) -> Result<Exchange, Failure> {
+    pub async fn call(self: &Arc<Self>, mut out: Box<Outgoing>, peer: Option<PeerId>) -> Result<Exchange, Failure> {
         let Some(id_span) = out.envelope.id else {
             return Err(Failure::gateway(Kind::Internal, "a request without an id was routed to a server"));
         };

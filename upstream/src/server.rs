@@ -39,6 +39,9 @@ const BACKOFF_LAST: Duration = Duration::from_secs(60);
 /// A link that lived this long clears the count of failures.
 const PROVEN: Duration = Duration::from_secs(10);
 
+/// Sessions held at one remote server.
+const REMOTE_SESSIONS: usize = 100_000;
+
 /// Who may use a link together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Share {
@@ -236,6 +239,13 @@ impl Server {
         }
     }
 
+    /// A caller's link, if it is open already.
+    #[must_use]
+    pub fn open_link(&self, want: &Want) -> Option<Arc<Link>> {
+        let share = self.share(want);
+        self.doors.lock().get(&share)?.open_link()
+    }
+
     /// A link for a caller, opened if need be. Waits for a server that is starting; a server that failed and is being
     /// given time to recover fails at once.
     ///
@@ -274,10 +284,12 @@ impl Server {
         if let Some(door) = doors.get(&share) {
             return Ok(door.clone());
         }
-        if doors.len() >= self.spec.bounds.instances {
+        // Sessions at a remote server cost this machine little; processes are what the configured bound is about.
+        let bound = if self.endpoint.is_some() { REMOTE_SESSIONS } else { self.spec.bounds.instances };
+        if doors.len() >= bound {
             doors.retain(|_, door| !matches!(door.stand(), Stand::Closed));
         }
-        if doors.len() >= self.spec.bounds.instances {
+        if doors.len() >= bound {
             let text = format!("has {} instances, its limit (`instances`)", doors.len());
             return Err(self.failure(Kind::Overloaded, &text));
         }

@@ -2,7 +2,14 @@
 //!
 //! Never read from a file here: `manager` makes these from the configuration.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    hash::{DefaultHasher, Hash, Hasher},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use ground::ServerName;
 use tokio::io::DuplexStream;
@@ -45,12 +52,12 @@ pub struct ProcessSpec {
 }
 
 impl fmt::Debug for ProcessSpec {
-    /// Environment values may be secrets, so only their names are shown.
+    /// Environment values may be secrets, so only their names are shown; arguments may hold one, so they are veiled.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.env.keys().collect();
         f.debug_struct("ProcessSpec")
             .field("command", &self.command)
-            .field("args", &self.args)
+            .field("args", &veiled(&self.args))
             .field("env", &names)
             .field("cwd", &self.cwd)
             .finish()
@@ -69,11 +76,25 @@ pub struct RemoteSpec {
 }
 
 impl fmt::Debug for RemoteSpec {
-    /// Header values may be secrets, so only their names are shown.
+    /// Header values may be secrets, so only their names are shown; the URL's query may be one, so it is veiled.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.headers.keys().collect();
-        f.debug_struct("RemoteSpec").field("url", &self.url).field("headers", &names).field("transport", &self.transport).finish()
+        let whole = self.url.to_string();
+        let url = whole.split('?').next().unwrap_or_default();
+        f.debug_struct("RemoteSpec")
+            .field("url", &url)
+            .field("query", &self.url.query().map(veiled))
+            .field("headers", &names)
+            .field("transport", &self.transport)
+            .finish()
     }
+}
+
+/// Stands for what may be a secret: the same for the same value, and of no use to whoever reads it.
+fn veiled(value: impl Hash) -> String {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    format!("#{:016x}", hasher.finish())
 }
 
 /// The HTTP transports.

@@ -61,7 +61,11 @@ pub fn holds_names(seen: &Seen, list: &Value, place: &Place, names: &[&str]) {
 pub fn progress_is_whole(seen: &Seen, run: &Value, steps: i64) {
     let arrived = run["progress"].as_array().unwrap_or_else(|| panic!("{}: {run:#}", seen.what()));
     assert!(arrived.iter().all(|step| step["late"] == false), "{}: progress after the result: {run:#}", seen.what());
-    assert!(arrived.iter().all(|step| step["total"] == steps), "{}: another call's progress: {run:#}", seen.what());
+    assert!(
+        arrived.iter().all(|step| step["total"].as_f64() == Some(steps as f64)),
+        "{}: another call's progress: {run:#}",
+        seen.what()
+    );
     let mut values: Vec<i64> = arrived.iter().filter_map(|step| step["progress"].as_f64()).map(|v| v as i64).collect();
     let dropped = format!("\"progress\":{steps},\"total\":{steps},");
     if seen.complaints().iter().any(|complaint| complaint.contains("unknown token") && complaint.contains(&dropped)) {

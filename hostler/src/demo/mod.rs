@@ -18,6 +18,8 @@ use tokio::{
     sync::{broadcast::error::RecvError, mpsc},
 };
 
+use upstream::spec::Builtin;
+
 use crate::lines::{Line, Lines};
 use notes::Notes;
 use session::Session;
@@ -42,6 +44,11 @@ static NOTES: LazyLock<Arc<Notes>> = LazyLock::new(Arc::default);
 /// To be called within a runtime of tokio.
 pub fn start() -> DuplexStream {
     start_with(NOTES.clone())
+}
+
+/// This server, as the configuration's `builtin: demo`.
+pub fn builtin() -> Builtin {
+    Builtin { name: NAME, start: Arc::new(start) }
 }
 
 fn start_with(notes: Arc<Notes>) -> DuplexStream {

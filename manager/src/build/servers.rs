@@ -61,7 +61,7 @@ impl Build<'_> {
                 self.enlist(&mut fleet, &key, name, server, &defaults);
             }
         }
-        if fleet.named.is_empty() && !self.is_bad(&Key::root().name("servers")) {
+        if fleet.named.is_empty() && self.bad.is_empty() {
             self.warn(&Key::root(), "there is no server in this file", Some("add one under `servers`"));
         }
         fleet.enabled.sort_by(|a, b| a.name.cmp(&b.name));

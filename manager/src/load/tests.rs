@@ -9,6 +9,15 @@ use upstream::spec::{Isolation, Origin, RemoteTransport, Spec};
 
 use super::*;
 
+fn load_text(
+    surroundings: &Surroundings,
+    text: &str,
+    file: Option<&Path>,
+    builtins: &Builtins,
+) -> Result<Loaded, Vec<Problem>> {
+    attempt_text(surroundings, text, file, builtins).0
+}
+
 fn builtins() -> Builtins {
     let start = std::sync::Arc::new(|| tokio::io::duplex(1).0);
     [("demo".to_owned(), Builtin { name: "demo", start })].into()
@@ -257,6 +266,7 @@ virtual:
       a: {tools: {deny: ['x*']}, rename: {xx: yy}}
       b: {}
   w: {}
+http: {hosts: ['a${EMPTY}']}
 ";
     assert_eq!(
         told(text),
@@ -264,6 +274,7 @@ virtual:
             "f:7:47: warning: virtual.v.servers.a.rename.xx: `xx` is not let through by `tools`, so this changes nothing",
             "f:8:7: warning: virtual.v.servers.b: this server is switched off, so nothing is taken from it",
             "f:9:6: warning: virtual.w: this offers nothing, because it takes from no server; name servers under `servers`",
+            "f:10:15: warning: http.hosts[0]: the variable `EMPTY` is set but empty; set it, or write `${EMPTY:-}` if that is meant",
         ]
     );
     assert_eq!(told(""), ["f:1:1: warning: there is no server in this file; add one under `servers`"]);

@@ -103,7 +103,7 @@ impl Carrier {
     ///
     /// # Errors
     /// As [`Pool::send`]; `SessionNotFound` when the server forgot the session: nothing was done then.
-    pub async fn post(&self, pool: &Arc<Pool>, out: Outgoing) -> Result<Response<PooledBody>, Failure> {
+    pub async fn post(&self, pool: &Arc<Pool>, out: Box<Outgoing>) -> Result<Response<PooledBody>, Failure> {
         let mut headers = self.headers();
         headers.insert(header::CONTENT_TYPE, JSON);
         headers.insert(header::ACCEPT, BOTH);

@@ -72,7 +72,7 @@ impl Pool {
         loop {
             let (mut connection, fresh) = match self.take(to).await {
                 Some(kept) => (kept, false),
-                None => (self.connect(to).await?, true),
+                None => (Box::pin(self.connect(to)).await?, true),
             };
             match connection.sender.try_send_request(request).await {
                 Ok(response) => {

@@ -90,10 +90,12 @@ pub(super) struct Tree {
 impl Tree {
     async fn tend(mut self, ordered: watch::Receiver<Order>, over: watch::Sender<Option<Exit>>) {
         let told = self.follow(ordered).await;
+        let keeper = pid_of(&self.keeper);
         let exit = if self.keeper_done().await {
             told
         } else {
-            sweep(&self.name, Some(self.server), &self.mark).await.or(told)
+            let remains = Remains { name: &self.name, keeper, server: Some(self.server), mark: &self.mark };
+            sweep(remains).await.or(told)
         };
         if timeout(DRAIN_PATIENCE, &mut self.drain).await.is_err() {
             self.drain.abort();
@@ -140,6 +142,22 @@ impl Tree {
         let _ = timeout(KILL_PATIENCE, self.keeper.wait()).await;
         false
     }
+}
+
+/// By what the tree of a killed keeper is found again.
+pub(super) struct Remains<'a> {
+    pub(super) name: &'a ServerName,
+    /// Process id and group of the keeper.
+    pub(super) keeper: Option<i32>,
+    /// Process id, group and session of the server, if it became known.
+    pub(super) server: Option<i32>,
+    /// Its value of [`super::TREE_MARK`].
+    pub(super) mark: &'a str,
+}
+
+/// The process id of a keeper, as long as it is not reaped.
+pub(super) fn pid_of(keeper: &Child) -> Option<i32> {
+    keeper.id().map(u32::cast_signed)
 }
 
 /// Puts the words of a keeper together from what arrives. Bytes once read are kept when the reader is cancelled.

@@ -69,7 +69,7 @@ pub enum Exit {
     Code(i32),
     /// By this signal.
     Signal(i32),
-    /// Nobody saw how: its keeper was killed.
+    /// Nobody saw how: its keeper was killed (and the server with it, by SIGKILL) before it could tell.
     Unknown,
 }
 

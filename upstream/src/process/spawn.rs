@@ -16,9 +16,9 @@ use std::{
     time::Duration,
 };
 
-use ground::{Failure, Kind, ServerName};
+use ground::{Failure, ServerName};
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::UnixStream,
     process::{Child, Command},
     time::timeout,
@@ -28,7 +28,7 @@ use super::{
     KEEPER_ARG, Running,
     control::{START_MAX, Start, Word},
     environment, guard,
-    handle::{Handle, Tree, Words},
+    handle::{Handle, Remains, Tree, Words, pid_of},
     program,
     stderr::StderrRing,
     sweep::sweep,
@@ -73,39 +73,15 @@ pub fn set_keeper_program(path: PathBuf) -> bool {
 /// streams belong to that runtime. Dropping the future half-way leaves nothing behind.
 ///
 /// # Errors
-/// [`Kind::Unavailable`]; the message says what to do. Worth a retry only when the machine was out of resources.
+/// [`ground::Kind::Unavailable`]; the message says what to do. Worth a retry only when the machine was out of resources.
 ///
 /// [`inherited`]: super::inherited
 pub async fn spawn(spec: &ProcessSpec, name: &ServerName, stderr: Arc<StderrRing>) -> Result<Running, Failure> {
-    let launch = Launch { spec: spec.clone(), name: name.clone(), mark: environment::fresh_mark() };
-    // Looking for files and forking may each take milliseconds, which no other call on this core should wait for.
-    let launched = tokio::task::spawn_blocking(move || launch.keeper().map(|launched| (launch, launched))).await;
-    let (launch, Launched { mut keeper, control, start, file }) =
-        launched.map_err(|error| Failure::server(Kind::Internal, name, ground::Retry::No, error.to_string()))??;
-    let (Some(stdin), Some(stdout), Some(errors)) = (keeper.stdin.take(), keeper.stdout.take(), keeper.stderr.take())
-    else {
-        return Err(program::refuse(name, "its streams are missing"));
-    };
-    let mut control = UnixStream::from_std(control).map_err(|error| program::no_keeper(name, &error))?;
-    let mut words = Words::default();
-    let first = async {
-        control.write_all(&start).await?;
-        words.next(&control).await
-    };
-    let pid = match timeout(START_PATIENCE, first).await {
-        Ok(Ok(Some(Word::Started(pid)))) => pid,
-        Ok(Ok(Some(word))) => {
-            // It is about to end: its exit is taken here, or by the runtime if it lingers.
-            let _ = timeout(START_PATIENCE, keeper.wait()).await;
-            return Err(program::refused(word, spec, name, &file));
-        }
-        Ok(Ok(None)) => return Err(launch.lost(&mut keeper, "it ended at once").await),
-        Ok(Err(error)) => return Err(launch.lost(&mut keeper, &error.to_string()).await),
-        Err(_) => return Err(launch.lost(&mut keeper, "it did not answer").await),
-    };
-    let drain = tokio::spawn(async move { stderr.drain(errors).await });
-    let tree = Tree { name: launch.name, keeper, control, words, server: pid, mark: launch.mark, drain };
-    Ok(Running { stdin, stdout, pid: pid.cast_unsigned(), handle: Handle::of(tree) })
+    let launch = Arc::new(Launch { spec: spec.clone(), name: name.clone(), mark: environment::fresh_mark() });
+    // A task of its own, because a start that is given up half-way still has to be brought to its end: what it yields
+    // is dropped then, and with the handle the tree.
+    let started = tokio::spawn(launch.start(stderr));
+    started.await.unwrap_or_else(|error| Err(program::refuse(name, "its start was broken off").with_detail(error)))
 }
 
 /// What a start needs, owned, because it crosses to a thread that may block.
@@ -124,6 +100,40 @@ struct Launched {
 }
 
 impl Launch {
+    async fn start(self: Arc<Self>, stderr: Arc<StderrRing>) -> Result<Running, Failure> {
+        let launch = self.clone();
+        // Looking for files and forking may each take milliseconds, which no other call on this core should wait for.
+        let launched = tokio::task::spawn_blocking(move || launch.keeper()).await;
+        let launched =
+            launched.map_err(|error| program::refuse(&self.name, "its start was broken off").with_detail(error))?;
+        let Launched { mut keeper, control, start, file } = launched?;
+        let mut control = UnixStream::from_std(control).map_err(|error| program::no_keeper(&self.name, &error))?;
+        let mut words = Words::default();
+        let first = async {
+            control.write_all(&start).await?;
+            words.next(&control).await
+        };
+        let server = match timeout(START_PATIENCE, first).await {
+            Ok(Ok(Some(Word::Started(pid)))) => pid,
+            Ok(Ok(Some(word))) => {
+                // It is about to end: its exit is taken here, or by the runtime if it lingers.
+                let _ = timeout(START_PATIENCE, keeper.wait()).await;
+                return Err(program::refused(word, &self.spec, &self.name, &file));
+            }
+            Ok(Ok(None)) => return Err(self.lost(keeper, "it ended at once").await),
+            Ok(Err(error)) => return Err(self.lost(keeper, &error.to_string()).await),
+            Err(_) => return Err(self.lost(keeper, "it did not answer").await),
+        };
+        let (Some(stdin), Some(stdout), Some(errors)) =
+            (keeper.stdin.take(), keeper.stdout.take(), keeper.stderr.take())
+        else {
+            return Err(self.lost(keeper, "its streams are missing").await);
+        };
+        let drain = tokio::spawn(async move { stderr.drain(errors).await });
+        let tree = Tree { name: self.name.clone(), keeper, control, words, server, mark: self.mark.clone(), drain };
+        Ok(Running { stdin, stdout, pid: server.cast_unsigned(), handle: Handle::of(tree) })
+    }
+
     fn keeper(&self) -> Result<Launched, Failure> {
         let Self { spec, name, mark } = self;
         let file = program::find(spec, name, program::search_path(spec).as_deref())?;
@@ -143,16 +153,23 @@ impl Launch {
     }
 
     /// The keeper did not do its work: ends it, and whatever it may have started without saying so.
-    async fn lost(&self, keeper: &mut Child, how: &str) -> Failure {
+    async fn lost(&self, mut keeper: Child, how: &str) -> Failure {
+        let pid = pid_of(&keeper);
         let _ = keeper.start_kill();
         let status = match timeout(START_PATIENCE, keeper.wait()).await {
             Ok(Ok(status)) => status.to_string(),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "still there".to_owned(),
+            Err(_) => "it cannot be killed".to_owned(),
         };
-        sweep(&self.name, None, &self.mark).await;
+        sweep(Remains { name: &self.name, keeper: pid, server: None, mark: &self.mark }).await;
+        // A program that cannot even be loaded says so there.
+        let mut said = Vec::new();
+        if let Some(errors) = keeper.stderr.take() {
+            let _ = timeout(Duration::from_secs(1), errors.take(1000).read_to_end(&mut said)).await;
+        }
         let why = "its keeper process failed; the log says how";
-        program::refuse(&self.name, why).with_detail(format_args!("{how}; keeper: {status}"))
+        let said = String::from_utf8_lossy(&said);
+        program::refuse(&self.name, why).with_detail(format_args!("{how}; {status}; {}", said.trim()))
     }
 }
 

@@ -2,12 +2,11 @@
 //!
 //! The kernel has told nobody which processes those are. Found are: members of the server's session or process group,
 //! bearers of its mark ([`TREE_MARK`]), whatever descends from those, and members of the sessions of all these. Missed
-//! is only a process that left the session *and* lost its environment. Never reaps by `waitpid(-1)`, never touches a
+//! is only a process that left the session *and* replaced its environment. Never reaps by `waitpid(-1)`, never touches a
 //! child of Hostler's own session: keepers and the runtime's children are there.
 
 use std::{collections::BTreeSet, time::Duration};
 
-use ground::ServerName;
 use nix::{
     errno::Errno,
     sys::{
@@ -18,7 +17,7 @@ use nix::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::{Exit, TREE_MARK, tree};
+use super::{Exit, TREE_MARK, handle::Remains, tree};
 
 /// Longest sweep. Beyond this only what the kernel cannot kill, or Hostler may not, is left.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,11 +25,16 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Pauses between two rounds: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(100));
 
-/// Kills and reaps all of a tree whose keeper is gone. `server` is its process id, if it became known. Returns how the server ended, if it could be reaped here.
-pub(super) async fn sweep(name: &ServerName, server: Option<i32>, mark: &str) -> Option<Exit> {
-    let mut round = Round::of(server, mark);
+/// Rounds that must find nobody. One is not enough: a process whose parent ends while the list is being read can be
+/// missed, though hardly twice.
+const CALM: u32 = 2;
+
+/// Kills and reaps all of a tree whose keeper is gone. Returns how the server ended, if it could be reaped here.
+pub(super) async fn sweep(of: Remains<'_>) -> Option<Exit> {
+    let mut round = Round::of(&of);
     let until = Instant::now() + PATIENCE;
     let mut pause = PAUSES.0;
+    let mut calm = 0;
     loop {
         // Reading all of /proc takes milliseconds on a full machine.
         let done = tokio::task::spawn_blocking(move || {
@@ -39,11 +43,12 @@ pub(super) async fn sweep(name: &ServerName, server: Option<i32>, mark: &str) ->
         });
         let Ok((back, left)) = done.await else { return None };
         round = back;
-        if left.is_empty() {
+        calm = if left.is_empty() { calm + 1 } else { 0 };
+        if calm == CALM {
             return round.exit;
         }
         if Instant::now() >= until {
-            tracing::warn!(server = %name, pids = ?left, "processes of a server whose keeper was killed cannot be killed");
+            tracing::warn!(server = %of.name, pids = ?left, "what a killed keeper has left cannot be killed");
             return round.exit;
         }
         sleep(pause).await;
@@ -53,24 +58,26 @@ pub(super) async fn sweep(name: &ServerName, server: Option<i32>, mark: &str) ->
 
 /// What is known of the tree after each look at it.
 struct Round {
-    /// Also its process group and its session.
     server: Option<i32>,
+    /// The process groups of the server and of the keeper; in the latter is a child that has not become the server yet.
+    groups: [Option<i32>; 2],
     entry: Vec<u8>,
     own: i32,
     own_session: i32,
-    /// Sessions and process groups of the tree. Kept from round to round: a zombie has lost its mark, but not these.
+    /// Sessions of the tree. Kept from round to round: a zombie has lost its mark, but not its session.
     sessions: BTreeSet<i32>,
     exit: Option<Exit>,
 }
 
 impl Round {
-    fn of(server: Option<i32>, mark: &str) -> Self {
+    fn of(remains: &Remains<'_>) -> Self {
         Self {
-            server,
-            entry: format!("{TREE_MARK}={mark}").into_bytes(),
+            server: remains.server,
+            groups: [remains.server, remains.keeper],
+            entry: format!("{TREE_MARK}={}", remains.mark).into_bytes(),
             own: std::process::id().cast_signed(),
             own_session: getsid(None).map_or(0, Pid::as_raw),
-            sessions: server.into_iter().collect(),
+            sessions: remains.server.into_iter().collect(),
             exit: None,
         }
     }
@@ -102,9 +109,16 @@ impl Round {
     }
 
     fn belongs(&self, process: &tree::Process) -> bool {
-        self.sessions.contains(&process.session)
-            || Some(process.group) == self.server
-            || (!process.zombie && tree::carries(process.pid, &self.entry))
+        if self.sessions.contains(&process.session) || self.groups.contains(&Some(process.group)) {
+            return true;
+        }
+        if process.zombie {
+            return false;
+        }
+        let env = tree::environment(process.pid).unwrap_or_default();
+        // An orphan that fell to Hostler and has no environment: the kernel shows none while exec is at work.
+        let bare = env.is_empty() && process.parent == self.own && process.session != self.own_session;
+        bare || env.split(|b| *b == 0).any(|entry| entry == self.entry)
     }
 
     /// Zombies of other sessions that fell to Hostler: they ended before anybody could see whose they were.

@@ -2,18 +2,19 @@
 //!
 //! Misses what has left that group. Reaps nothing: orphans fall to the system's first process there.
 
-use ground::ServerName;
 use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
 
-use super::Exit;
+use super::{Exit, handle::Remains};
 
 /// Kills the process group that began with the server, if it became known. How the server ended is never known here.
-pub(super) async fn sweep(_name: &ServerName, server: Option<i32>, _mark: &str) -> Option<Exit> {
-    if let Some(server) = server.filter(|pid| *pid > 1) {
-        let _ = killpg(Pid::from_raw(server), Signal::SIGKILL);
+pub(super) async fn sweep(of: Remains<'_>) -> Option<Exit> {
+    if let Some(server) = of.server.filter(|pid| *pid > 1)
+        && let Err(error) = killpg(Pid::from_raw(server), Signal::SIGKILL)
+    {
+        tracing::debug!(server = %of.name, keeper = of.keeper, mark = of.mark, %error, "nothing left of a tree");
     }
     None
 }

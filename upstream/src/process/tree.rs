@@ -84,10 +84,11 @@ fn parse(pid: i32, stat: &[u8]) -> Option<Process> {
     Some(Process { pid, parent: number()?, group: number()?, session: number()?, zombie })
 }
 
-/// Whether the environment this process was started with holds `entry` (`NAME=value`). A zombie has none any more.
+/// The environment this process was started with, entries separated by zero bytes; empty for a zombie and during exec.
+/// Nothing if it is gone or belongs to somebody else.
 #[cfg(target_os = "linux")]
-pub(super) fn carries(pid: i32, entry: &[u8]) -> bool {
-    std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|env| env.split(|b| *b == 0).any(|e| e == entry))
+pub(super) fn environment(pid: i32) -> Option<Vec<u8>> {
+    std::fs::read(format!("/proc/{pid}/environ")).ok()
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -47,13 +47,17 @@ async fn own(mark: &str, scripts: &[&str]) {
     std::future::pending::<()>().await;
 }
 
-/// Starts and ends servers in every way there is, then says what is left: `descriptors before, after, children`.
+/// Starts and ends servers in every way there is, then says what is left: descriptors before and after, children, and
+/// the number of refused starts.
 async fn cycle(mark: &str, rounds: usize) {
     let name = ServerName::new("cycled").unwrap();
-    round(&name, mark, 0).await;
+    let mut refused = 0;
+    for number in 1..=5 {
+        refused += usize::from(!round(&name, mark, number).await);
+    }
     let before = descriptors();
     for number in 1..=rounds {
-        round(&name, mark, number).await;
+        refused += usize::from(!round(&name, mark, number).await);
     }
     // A tree dropped unstopped ends in the background.
     let settled = async {
@@ -62,10 +66,11 @@ async fn cycle(mark: &str, rounds: usize) {
         }
     };
     let _ = timeout(Duration::from_secs(20), settled).await;
-    println!("{before} {} {}", descriptors(), children());
+    println!("{before} {} {} {refused}", descriptors(), children());
 }
 
-async fn round(name: &ServerName, mark: &str, number: usize) {
+/// One start and its end. Says whether it started.
+async fn round(name: &ServerName, mark: &str, number: usize) -> bool {
     let ring = Arc::new(StderrRing::new());
     let text = match number % 5 {
         0 => "cat",
@@ -79,14 +84,14 @@ async fn round(name: &ServerName, mark: &str, number: usize) {
     if number % 10 == 5 {
         // Given up half-way, after anything between nothing and all of a start.
         let _ = timeout(Duration::from_micros(u64::try_from(number).unwrap() * 50), starting).await;
-        return;
+        return true;
     }
-    let process::Running { stdin, stdout, mut handle, .. } = starting.await.unwrap();
+    let Ok(process::Running { stdin, stdout, mut handle, .. }) = starting.await else { return false };
     drop((stdin, stdout));
-    if number % 10 == 3 {
-        return;
+    if number % 10 != 3 {
+        handle.stop(Duration::from_millis(20)).await;
     }
-    handle.stop(Duration::from_millis(20)).await;
+    true
 }
 
 fn descriptors() -> usize {

@@ -1,0 +1,62 @@
+//! The commands, a file each. Each does one thing, says what it did, and ends with a code that scripts can use.
+//!
+//! Never starts the gateway: `serve` is wired in `main`.
+
+mod call;
+mod check;
+mod completions;
+mod connect;
+mod logs;
+mod schema;
+mod status;
+mod tools;
+
+use anyhow::Result;
+use manager::{Builtins, Loaded, Problem};
+
+use crate::{
+    cli::{Command, Global},
+    demo,
+    exit::{Exit, Usage},
+    reach::Gateway,
+    term::Term,
+};
+
+/// Carries out a command.
+///
+/// # Errors
+/// When it cannot be carried out; [`Exit::of`] tells the code.
+pub async fn run(command: Command, global: &Global) -> Result<Exit> {
+    let term = Term::new(global.json, global.color);
+    let gateway = || Gateway::new(&global.url);
+    match command {
+        Command::Connect(args) => connect::run(&args, gateway()?).await,
+        Command::Status(args) => status::run(&args, &gateway()?, term).await,
+        Command::Tools(args) => tools::run(&args, &gateway()?, term).await,
+        Command::Call(args) => call::run(args, &gateway()?, term).await,
+        Command::Logs(args) => logs::run(&args, &gateway()?, term).await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Check(args) => check::run(&args, global, term),
+        Command::Schema => schema::run(term),
+        _ => Err(anyhow::anyhow!("not here yet")),
+    }
+}
+
+/// The servers inside this program, by the names that the configuration uses.
+pub fn builtins() -> Builtins {
+    [(demo::NAME.to_owned(), demo::builtin())].into()
+}
+
+/// The configuration that `--config` names, or the one found, or the default. What is odd about it is told.
+///
+/// # Errors
+/// All that is wrong with it.
+pub fn loaded(global: &Global, term: Term) -> Result<Loaded, Usage> {
+    let told = |problems: &[Problem]| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let file = manager::find(global.config.as_deref()).map_err(|problem| Usage(problem.to_string()))?;
+    let loaded = manager::load(file.as_deref(), &builtins()).map_err(|problems| Usage(told(&problems)))?;
+    if !loaded.warnings.is_empty() {
+        term.note(&told(&loaded.warnings));
+    }
+    Ok(loaded)
+}
