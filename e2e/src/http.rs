@@ -159,20 +159,25 @@ impl Answer {
         }
     }
 
-    /// The next event of a stream, or nothing at its end.
+    /// The next event of a stream, or nothing at its end. Comments, which keep a stream alive, are no events.
     ///
     /// # Panics
     /// When none comes in time.
     pub async fn event(&mut self) -> Option<Event> {
-        loop {
-            if let Some(event) = self.take_event() {
-                return Some(event);
+        let next = async {
+            loop {
+                while let Some(event) = self.take_event() {
+                    if event != Event::default() {
+                        return Some(event);
+                    }
+                }
+                let frame = self.body.frame().await?;
+                if let Ok(data) = frame.expect("an unbroken stream").into_data() {
+                    self.rest.extend_from_slice(&data);
+                }
             }
-            let frame = timeout(PATIENCE, self.body.frame()).await.expect("an event in time")?;
-            if let Ok(data) = frame.expect("an unbroken stream").into_data() {
-                self.rest.extend_from_slice(&data);
-            }
-        }
+        };
+        timeout(PATIENCE, next).await.expect("an event in time")
     }
 
     /// Servers under test end their lines with `\n` or `\r\n`.

@@ -79,7 +79,8 @@ async fn the_transport_is_found_out_where_it_is_not_said() {
 
 #[tokio::test]
 async fn a_server_that_forgot_its_sessions_is_greeted_anew() {
-    let mut spawned = Spawned::everything().await;
+    // Not server-everything: it answers 400 to a session that it does not know, where the specification says 404.
+    let mut spawned = Spawned::both().await;
     let gateway = Setting::of([spawned.server("far")]).start().await;
     let call = json!({ "name": "echo", "arguments": { "message": "twice" } });
     let mut playing = Client::Ts1.start(&gateway.federated("far"), "hold", call);

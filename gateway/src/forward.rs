@@ -20,7 +20,7 @@ use crate::{
     failure::{self, Tone},
     finish::Ticket,
     gateway::Lane,
-    restore, rewrite,
+    own, respond, restore, rewrite,
     route::Trip,
     session::Begun,
     trail::Trail,
@@ -59,9 +59,33 @@ pub enum Outcome {
 pub async fn forward(lane: &Lane, call: Call, trip: Trip, mut ticket: Ticket) -> Result<Outcome, (Failure, Ticket)> {
     let name = trip.name.as_deref();
     ticket.goes_to(trip.server.name().as_str(), name, trip.listed);
+    if let Some(outcome) = still_wanted(&call, &trip) {
+        return Ok(respond::accounted(outcome, ticket));
+    }
     match deliver(lane, &call, &trip).await {
         Ok(delivered) => follow(lane, call, trip, ticket, delivered).await,
         Err(failure) => Err((failure, ticket)),
+    }
+}
+
+/// A shared instance is not told to stop about a resource while other sessions want to hear of it.
+fn still_wanted(call: &Call, trip: &Trip) -> Option<Outcome> {
+    let (session, uri) = call.session.as_ref().zip(trip.name.as_deref()).filter(|_| call.era == Era::Legacy)?;
+    if call.method != "resources/unsubscribe" {
+        return None;
+    }
+    session.unsubscribe(trip.server.name(), uri);
+    let link = session.link_to(trip.server.name())?;
+    if link.unsubscribe(session.peer(), uri) { None } else { own::result(call, b"{}").ok() }
+}
+
+/// Notes a subscription before the server hears of it, so that its first update is not missed.
+fn note_subscription(call: &Call, trip: &Trip, link: &Arc<Link>) {
+    if call.method == "resources/subscribe"
+        && let Some((session, uri)) = call.session.as_ref().zip(trip.name.as_deref())
+    {
+        session.subscribe(trip.server.name(), uri);
+        link.subscribe(session.peer(), uri);
     }
 }
 
@@ -141,6 +165,7 @@ async fn lease(lane: &Lane, call: &Call, trip: &Trip) -> Result<Arc<Link>, Failu
 }
 
 async fn send(lane: &Lane, call: &Call, trip: &Trip, link: &Arc<Link>, begun: Option<&Begun>) -> Result<Answer, Failure> {
+    note_subscription(call, trip, link);
     let out: Box<Outgoing> = call.outgoing(&trip.edits, trip.name.as_deref());
     let peer = call.session.as_ref().map(|session| session.peer());
     if let (Some(begun), Some(id)) = (begun, call.envelope.id) {

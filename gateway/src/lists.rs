@@ -52,6 +52,13 @@ fn face(lane: &Lane, call: &Call) -> Result<Arc<Face>, Failure> {
             });
         }
     }
+    if let Some(session) = call.session.as_ref().filter(|session| session.has_catalogs()) {
+        let servers = lane.gateway.fleet.all();
+        let shown = |name: &ground::ServerName| {
+            session.catalog(name).or_else(|| servers.get(name).map(|server| server.catalog(profile)))
+        };
+        return Ok(Arc::new(Face::build(&view, shown)));
+    }
     Ok(lane.gateway.views.face(&view, profile, &lane.gateway.fleet))
 }
 

@@ -29,6 +29,9 @@ use crate::{
 /// A handshake waits this long for a server that has not been asked yet; then what is remembered must do.
 pub const PATIENCE: Duration = Duration::from_millis(1500);
 
+/// A server is new for this long.
+const NEW: Duration = Duration::from_secs(4);
+
 /// Answers a request of the gateway's own.
 ///
 /// # Errors
@@ -225,7 +228,8 @@ pub fn no_modern() -> Failure {
 /// When the place does not exist.
 pub async fn wait_settled(lane: &Lane, place: &Place) -> Result<(), Failure> {
     let servers = lane.gateway.servers(place)?;
-    let unknown = |server: &Arc<Server>| server.eras().modern.is_none() && !server.is_settled();
+    // Only a server that has just been added is worth waiting for.
+    let unknown = |server: &Arc<Server>| server.eras().modern.is_none() && !server.is_settled() && server.age() < NEW;
     if !servers.iter().any(unknown) {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 //! Also stands for a connection of the transports with one shared stream (HTTP+SSE, WebSocket), in both eras.
 
 use std::sync::{
-    Arc,
+    Arc, Weak,
     atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
 };
 
@@ -12,7 +12,7 @@ use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use ground::{Failure, Kind, ServerName};
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use upstream::{Introduction, Link, Message, Peer, PeerId, Server};
+use upstream::{Catalog, Introduction, Link, Message, Peer, PeerId, Server};
 use wire::{
     Shape, Splice,
     era::Version,
@@ -44,6 +44,7 @@ pub struct Session {
     pub wire: Wire,
     /// Names and URIs carry their server's name.
     pub prefixed: bool,
+    me: Weak<Self>,
     peer: PeerId,
     version: Mutex<Option<Version>>,
     introduction: Mutex<Arc<Introduction>>,
@@ -55,6 +56,8 @@ pub struct Session {
     pub outlet: Arc<Outlet>,
     streams: Mutex<Vec<Arc<Outlet>>>,
     subscriptions: Mutex<HashSet<(ServerName, String)>>,
+    /// Lists that a server shows this session alone, where they changed on its own link.
+    catalogs: Mutex<HashMap<ServerName, Arc<Catalog>>>,
     level: AtomicU8,
     born: Instant,
     used: AtomicU64,
@@ -78,7 +81,8 @@ impl Session {
     #[must_use]
     pub fn new(place: Place, wire: Wire, prefixed: bool) -> Arc<Self> {
         let empty = Introduction { profile: 0, own: Bytes::new(), shared: Bytes::new() };
-        Arc::new(Self {
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
             id: ground::fresh::secret_id(),
             place,
             wire,
@@ -93,6 +97,7 @@ impl Session {
             outlet: Outlet::new(0, false),
             streams: Mutex::new(Vec::new()),
             subscriptions: Mutex::new(HashSet::new()),
+            catalogs: Mutex::new(HashMap::new()),
             level: AtomicU8::new(level::UNSET),
             born: Instant::now(),
             used: AtomicU64::new(0),
@@ -239,6 +244,31 @@ impl Session {
         self.subscriptions.lock().iter().filter(|(s, _)| s == server).map(|(_, uri)| uri.clone()).collect()
     }
 
+    /// What a server shows this session alone.
+    #[must_use]
+    pub fn catalog(&self, server: &ServerName) -> Option<Arc<Catalog>> {
+        self.catalogs.lock().get(server).cloned()
+    }
+
+    /// Whether any server shows this session something of its own.
+    #[must_use]
+    pub fn has_catalogs(&self) -> bool {
+        !self.catalogs.lock().is_empty()
+    }
+
+    /// Learns anew what a server shows this session alone, and only then tells the client that it changed.
+    fn learn(self: Arc<Self>, link: Arc<Link>, notification: Bytes) {
+        tokio::spawn(async move {
+            match link.catalog().await {
+                Ok(catalog) => {
+                    self.catalogs.lock().insert(link.server().clone(), Arc::new(catalog));
+                    self.outlet.push(notification);
+                }
+                Err(failure) => tracing::debug!(server = %link.server(), %failure, "changed lists could not be fetched"),
+            }
+        });
+    }
+
     /// The link and id for which the client's answer with this id was asked. Each is given out once.
     pub fn asked(&self, id: &[u8]) -> Option<(Arc<Link>, Bytes)> {
         let number: u64 = std::str::from_utf8(id).ok()?.parse().ok()?;
@@ -264,7 +294,10 @@ impl Session {
                     return None;
                 }
             }
-            method if method.ends_with("/list_changed") && matches!(self.place, Place::View(_)) => return None,
+            // A view tells of its own changes, but those of a link that is this session's alone nobody else sees.
+            method if method.ends_with("/list_changed") && matches!(self.place, Place::View(_)) && !link.is_exclusive() => {
+                return None;
+            }
             _ => {}
         }
         if self.prefixed {
@@ -321,7 +354,13 @@ impl Peer for Session {
     }
 
     fn deliver(&self, from: &Arc<Link>, message: Message) {
+        let lists = message.method().ends_with("/list_changed") && matches!(self.place, Place::View(_));
         match self.outward(from, &message) {
+            Some(bytes) if lists => {
+                if let Some(session) = self.me.upgrade() {
+                    session.learn(from.clone(), bytes);
+                }
+            }
             Some(bytes) => self.outlet.push(bytes),
             None if message.envelope.kind == Shape::Request => {
                 from.answer_own(&message, Err((wire::era::code::INTERNAL, "the client has too many requests to answer")));
@@ -333,6 +372,7 @@ impl Peer for Session {
     fn lost(&self, link: &Arc<Link>) {
         self.held.lock().retain(|_, (_, held)| !Arc::ptr_eq(held, link));
         self.asked.lock().retain(|_, asked| !Arc::ptr_eq(&asked.link, link));
+        self.catalogs.lock().remove(link.server());
     }
 }
 

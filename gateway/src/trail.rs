@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use ground::{Failure, Kind};
 use tokio::time::{Instant, timeout, timeout_at};
-use upstream::{Link, Message, Replies};
+use upstream::{Link, Message, Peer, Replies};
 use wire::{Shape, era::Era};
 
 use crate::{call::Call, finish::Ticket, forward, route::Trip, session::Begun};
@@ -140,6 +140,11 @@ impl Trail {
                 Some(forward::outward_answer(&self.call, &self.link, self.prefixed, message).into_bytes())
             }
             Shape::Request | Shape::Notification => match (&self.call.session, self.call.era) {
+                // Changed lists concern the session, not the call in which the server happened to say so.
+                (Some(session), Era::Legacy) if message.method().ends_with("/list_changed") => {
+                    session.deliver(&self.link, message);
+                    None
+                }
                 (Some(session), Era::Legacy) => {
                     let bytes = session.outward(&self.link, &message);
                     if bytes.is_none() && message.envelope.kind == Shape::Request {

@@ -14,7 +14,8 @@ use crate::reach::{Events, Gateway, Trouble, is_stream, refusal, whole};
 /// When there is none, or it is not what was expected.
 pub async fn read<T: DeserializeOwned>(gateway: &Gateway, path: &str) -> Result<T, Trouble> {
     let body = whole(get(gateway, path, "application/json").await?).await?;
-    serde_json::from_slice(&body).map_err(|fault| Trouble::Broken(format!("the answer to {path} is not understood: {fault}")))
+    serde_json::from_slice(&body)
+        .map_err(|fault| Trouble::Broken(format!("the answer to {path} is not understood: {fault}")))
 }
 
 /// Follows a stream of events.

@@ -35,9 +35,9 @@ pub struct Global {
     /// Write output as JSON
     #[arg(long, global = true)]
     pub json: bool,
-    /// Where the gateway is
-    #[arg(long, global = true, env = "HOSTLER_URL", default_value = "http://127.0.0.1:7400")]
-    pub url: String,
+    /// Where the gateway is; otherwise as configured, http://127.0.0.1:7400
+    #[arg(long, global = true, env = "HOSTLER_URL")]
+    pub url: Option<String>,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
@@ -132,11 +132,18 @@ pub struct Check {
 Examples:
   hostler import --dry-run        show what would be taken over
   hostler import                  from all clients found on this machine
-  hostler import .mcp.json        from this file")]
+  hostler import --from cursor    from one of them
+  hostler import .mcp.json        from this file
+
+Servers are added to the configuration file, which is made if there is none; nothing in it is changed or removed, and
+importing twice adds nothing. Files of clients are only read.")]
 pub struct Import {
     /// Files to read, instead of those of the clients on this machine
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Only from this client: claude-desktop, claude-code, cursor, vscode, windsurf
+    #[arg(long, value_name = "CLIENT", conflicts_with = "files")]
+    pub from: Option<String>,
     /// Only show what would be taken over
     #[arg(long)]
     pub dry_run: bool,
@@ -147,18 +154,36 @@ pub struct Import {
 #[command(after_help = "\
 Examples:
   hostler export cursor
+  hostler export vscode --project            into the file of the project here
+  hostler export claude-desktop --replace    and take out all other servers
   hostler export claude-desktop --undo
+  hostler export plain --file mcp.json
 
 What the file held before is kept beside it; --undo puts it back.")]
 pub struct Export {
-    /// The client
+    /// The client: claude-desktop, claude-code, cursor, vscode, windsurf, or plain for any file of mcpServers
     #[arg(value_name = "CLIENT")]
     pub client: String,
-    /// Put back what was there before
+    /// This file, instead of the client's own
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The client's file for the project in this folder
+    #[arg(long, conflicts_with = "file")]
+    pub project: bool,
+    /// Have the client start `hostler connect`, even if it could reach the URL itself
     #[arg(long)]
+    pub stdio: bool,
+    /// Take out all other servers
+    #[arg(long)]
+    pub replace: bool,
+    /// Point it at this virtual server
+    #[arg(long, value_name = "NAME")]
+    pub view: Option<String>,
+    /// Put back what was there before
+    #[arg(long, conflicts_with_all = ["stdio", "replace", "view", "dry_run"])]
     pub undo: bool,
     /// Only show what would be written
-    #[arg(long, conflicts_with = "undo")]
+    #[arg(long)]
     pub dry_run: bool,
 }
 

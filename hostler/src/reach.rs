@@ -92,7 +92,8 @@ impl Gateway {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT));
-        let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
+        let connector =
+            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
         Ok(Self {
             scheme: scheme.to_owned(),
             authority: authority.to_string(),
@@ -188,7 +189,9 @@ pub async fn refusal(response: Response<Incoming>) -> Trouble {
 /// Whether an answer is a stream of events.
 pub fn is_stream(response: &Response<Incoming>) -> bool {
     let media = response.headers().get(header::CONTENT_TYPE).and_then(|media| media.to_str().ok());
-    media.is_some_and(|media| media.split(';').next().is_some_and(|m| m.trim().eq_ignore_ascii_case("text/event-stream")))
+    media.is_some_and(|media| {
+        media.split(';').next().is_some_and(|m| m.trim().eq_ignore_ascii_case("text/event-stream"))
+    })
 }
 
 /// The events of an answer.

@@ -164,7 +164,8 @@ impl Term {
 /// Lines of columns as wide as their widest cell; the last one is not filled up.
 fn aligned(lines: &[Vec<Cell>], color: bool) -> Vec<String> {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.text.chars().count()).max();
+    let width =
+        |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.text.chars().count()).max();
     let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     let line = |cells: &Vec<Cell>| {
         let mut text = String::new();

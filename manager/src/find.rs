@@ -37,7 +37,9 @@ pub fn find_in(surroundings: &Surroundings, explicit: Option<&Path>) -> Result<O
         match (there.next(), there.next()) {
             (Some(_), Some(other)) => {
                 let message = format!("`{}` lies beside it, and only one can be meant", NAMES[0]);
-                return Err(Problem::error(Some(other.clone()), message).with_remedy("remove one, or name it by `--config`"));
+                return Err(
+                    Problem::error(Some(other.clone()), message).with_remedy("remove one, or name it by `--config`")
+                );
             }
             (Some(file), None) => return Ok(Some(file.clone())),
             (None, _) => {}

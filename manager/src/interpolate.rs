@@ -94,7 +94,8 @@ impl<'a> Interpolation<'a> {
             None => (inner, None),
         };
         if !is_variable_name(name) || default.is_some_and(|text| text.contains("${")) {
-            let remedy = "write `${NAME}`, `${NAME:-default}` or `${file:path}`, or `$${` for the characters themselves";
+            let remedy =
+                "write `${NAME}`, `${NAME:-default}` or `${file:path}`, or `$${` for the characters themselves";
             return Err(Fault::malformed(format!("`${{{inner}}}` is not a reference"), remedy));
         }
         match (self.surroundings.variable(name), default) {
@@ -129,6 +130,10 @@ impl<'a> Interpolation<'a> {
                 "it should hold the value alone and be readable for the user that Hostler runs as",
             )
         };
+        // Anything else might never end, or be empty the next time.
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(fault("is not a regular file"));
+        }
         let mut text = String::new();
         let opened = File::open(&path).map_err(|error| fault(&format!("cannot be opened: {}", error.kind())))?;
         opened.take(LARGEST_SECRET + 1).read_to_string(&mut text).map_err(|_| fault("is not readable text"))?;
@@ -205,7 +210,10 @@ mod tests {
         assert_eq!(interpolation.replace("${file:two}").unwrap().as_deref(), Some("a\nb\n"));
         let fault = interpolation.replace("${file:none}").unwrap_err().remove(0);
         assert!(fault.message.ends_with("none` cannot be opened: entity not found"), "{}", fault.message);
-        assert!(interpolation.replace("${file:long}").is_err());
-        assert_eq!(interpolation.files.len(), 4);
+        for (path, told) in [("long", "is larger than 64 KiB"), (".", "is not a regular file")] {
+            let fault = interpolation.replace(&format!("${{file:{path}}}")).unwrap_err().remove(0);
+            assert!(fault.message.ends_with(told), "{}", fault.message);
+        }
+        assert_eq!(interpolation.files.len(), 5);
     }
 }

@@ -137,7 +137,10 @@ fn skip_value(text: &[u8], at: usize) -> usize {
                 depth = depth.saturating_sub(1);
                 at += 1;
             }
-            _ => at += text[at..].iter().take_while(|b| !b.is_ascii_whitespace() && !b",]}\"[{".contains(b)).count().max(1),
+            _ => {
+                at +=
+                    text[at..].iter().take_while(|b| !b.is_ascii_whitespace() && !b",]}\"[{".contains(b)).count().max(1)
+            }
         }
         if depth == 0 {
             return at;

@@ -1,6 +1,7 @@
 //! The control plane: configuration files become a validated `Plan`, and clients' files are read and written.
 //!
-//! Never touches a process or a socket of a server: it publishes a Plan, `upstream` makes the world match it.
+//! Never touches a process or a socket of a server: it publishes a Plan, `upstream` makes the world match it. The only
+//! programs that it starts are well-known runtimes, which `doctor` asks for their version.
 
 mod build;
 mod client;

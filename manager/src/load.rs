@@ -59,11 +59,7 @@ pub fn load(file: Option<&Path>, builtins: &Builtins) -> Result<Loaded, Vec<Prob
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_in(
-    surroundings: &Surroundings,
-    file: Option<&Path>,
-    builtins: &Builtins,
-) -> Result<Loaded, Vec<Problem>> {
+pub fn load_in(surroundings: &Surroundings, file: Option<&Path>, builtins: &Builtins) -> Result<Loaded, Vec<Problem>> {
     attempt(surroundings, file, builtins).0
 }
 

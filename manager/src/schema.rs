@@ -11,7 +11,8 @@ use crate::document::Document;
 /// The schema as the types give it.
 pub(crate) fn of_types() -> &'static Value {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
-    SCHEMA.get_or_init(|| schemars::schema_for!(Document).to_value())
+    // Serialized rather than converted, because that puts the keys in the order that people expect.
+    SCHEMA.get_or_init(|| serde_json::to_value(schemars::schema_for!(Document)).unwrap_or_default())
 }
 
 /// JSON Schema (2020-12) of `hostler.yaml`, with descriptions, defaults and examples.
@@ -46,3 +47,6 @@ fn polish(schema: &mut Value) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,12 +69,17 @@ impl Node {
             Content::Null => serde_json::Value::Null,
             Content::Scalar(text) => text.as_str().into(),
             Content::Sequence(items) => items.iter().map(Self::plain).collect(),
-            Content::Mapping(entries) => {
-                entries.iter().map(|(key, node)| (key.name.clone(), node.plain())).collect::<serde_json::Map<_, _>>().into()
-            }
+            Content::Mapping(entries) => entries
+                .iter()
+                .map(|(key, node)| (key.name.clone(), node.plain()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
         }
     }
 }
+
+/// Deepest nesting that is followed. A configuration needs less than ten levels, and each costs stack.
+const DEEPEST: usize = 24;
 
 /// Reads a document. An empty one is `Null`.
 ///
@@ -82,13 +87,14 @@ impl Node {
 /// The first place where the text is not YAML, or repeats a key.
 pub(crate) fn parse(text: &str, file: Option<&Path>) -> Result<Node, Problem> {
     let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_depth: DEEPEST },
         strict_booleans: true,
         with_snippet: false,
         non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
     };
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
         Ok(raw) => Ok(raw_node(raw, text)),
-        Err(error) => Err(problem(&error, file)),
+        Err(error) => Err(problem(&error, text, file)),
     }
 }
 
@@ -134,13 +140,15 @@ fn spelling(location: Location, text: &str) -> &str {
     range().unwrap_or_default().trim()
 }
 
-fn problem(error: &Error, file: Option<&Path>) -> Problem {
+fn problem(error: &Error, text: &str, file: Option<&Path>) -> Problem {
     let place = error.location().map(place).unwrap_or_default();
     let whole = error.without_snippet().render_with_formatter(&UserMessageFormatter);
     // The place is told in front, so it is cut from the end.
     let message = whole.split(" at line ").next().unwrap_or(&whole).trim_end_matches([',', ':']);
     let problem = Problem::error(file.map(Path::to_owned), format!("this is not YAML: {message}"));
-    Problem { line: place.line, column: place.column, ..problem }
+    let line = place.line.checked_sub(1).and_then(|before| text.lines().nth(before)).unwrap_or_default();
+    let remedy = line.contains("${").then(|| "between `{}` or `[]`, `${...}` must stand in quotes".to_owned());
+    Problem { line: place.line, column: place.column, remedy, ..problem }
 }
 
 impl<'de> Deserialize<'de> for Raw {
@@ -255,10 +263,28 @@ mod tests {
             ("a: *nobody\n", "f:1:4: this is not YAML: "),
             ("a: 1\n---\nb: 2\n", "f:"),
             ("a:\n\t- 1\n", "f:2:"),
+            (
+                "a: {b: ${C}}\n",
+                "f:1:9: this is not YAML: while parsing a flow mapping, did not find expected ',' or '}'; \
+                 between `{}` or `[]`, `${...}` must stand in quotes",
+            ),
         ] {
             let problem = parse(text, Some(Path::new("f"))).unwrap_err().to_string();
-            println!("{problem}");
             assert!(problem.starts_with(told), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_rather_than_followed() {
+        for depth in [10, 25, 70, 250, 300, 5000] {
+            let block: String = (0..depth).map(|indent| format!("{}a:\n", " ".repeat(indent))).collect();
+            let mixed = format!("{block}{}{}{}", " ".repeat(depth), "[".repeat(depth), "]".repeat(depth));
+            for text in
+                ["[".repeat(depth) + &"]".repeat(depth), "{a: ".repeat(depth) + &"}".repeat(depth), block, mixed]
+            {
+                let read = parse(&text, None).is_ok();
+                assert_eq!(read, depth < 20, "{depth}");
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::{
 };
 
 use bytes::Bytes;
+use foldhash::{HashMap, HashMapExt, HashSet};
 use ground::{Failure, Kind, Retry, ServerName};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
@@ -20,11 +21,13 @@ use wire::{
 
 use crate::{
     calls::Answer,
+    catalog::Catalog,
     hello::Hello,
     http::{carrier::Carrier, pool::Pool},
     message::{Message, Outgoing},
     mux::{Addressee, DEPTH, Mux},
     peer::{Peer, PeerId},
+    spec::Spec,
 };
 
 /// How the messages travel.
@@ -52,16 +55,22 @@ pub struct Link {
     used: AtomicU64,
     /// Largest message from the server, in bytes.
     pub(crate) bound: usize,
+    /// The connections of the thread that opened it, for messages that are sent in nobody's name.
+    pub(crate) home: Arc<Pool>,
+    /// It belongs to one client session alone.
+    exclusive: bool,
+    /// Who wants to hear of which resource.
+    subscribers: Mutex<HashMap<String, HashSet<PeerId>>>,
 }
 
 impl Link {
     /// A link whose handshake is still to come.
     #[must_use]
-    pub fn new(server: ServerName, era: Era, transport: Transport, changed: Arc<Notify>, bound: usize) -> Arc<Self> {
+    pub fn new(spec: &Spec, era: Era, transport: Transport, changed: Arc<Notify>, home: Arc<Pool>, exclusive: bool) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Arc::new(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            server,
+            server: spec.name.clone(),
             era,
             transport,
             hello: OnceLock::new(),
@@ -71,7 +80,10 @@ impl Link {
             born: Instant::now(),
             calls: AtomicU64::new(0),
             used: AtomicU64::new(0),
-            bound,
+            bound: spec.bounds.message,
+            home,
+            exclusive,
+            subscribers: Mutex::new(HashMap::new()),
         })
     }
 
@@ -117,6 +129,37 @@ impl Link {
     #[must_use]
     pub fn is_http(&self) -> bool {
         matches!(self.transport, Transport::Http(_))
+    }
+
+    /// Whether it belongs to one client session alone.
+    #[must_use]
+    pub fn is_exclusive(&self) -> bool {
+        self.exclusive
+    }
+
+    /// Notes that a session wants to hear of a resource.
+    pub fn subscribe(&self, peer: PeerId, uri: &str) {
+        self.subscribers.lock().entry(uri.to_owned()).or_default().insert(peer);
+    }
+
+    /// Ends that. True when nobody else wants to hear of it.
+    pub fn unsubscribe(&self, peer: PeerId, uri: &str) -> bool {
+        let mut subscribers = self.subscribers.lock();
+        let Some(peers) = subscribers.get_mut(uri) else { return true };
+        peers.remove(&peer);
+        let last = peers.is_empty();
+        if last {
+            subscribers.remove(uri);
+        }
+        last
+    }
+
+    /// Fetches the server's lists over this link.
+    ///
+    /// # Errors
+    /// As [`crate::catalog::fetch`].
+    pub async fn catalog(self: &Arc<Self>) -> Result<Catalog, Failure> {
+        crate::catalog::fetch(self, &self.home, &Catalog::default()).await
     }
 
     /// When it was opened.
@@ -227,6 +270,10 @@ impl Link {
     /// Ends that.
     pub fn detach(&self, peer: PeerId) {
         self.peers.lock().retain(|(id, weak)| *id != peer && weak.strong_count() > 0);
+        self.subscribers.lock().retain(|_, peers| {
+            peers.remove(&peer);
+            !peers.is_empty()
+        });
         self.touch();
     }
 
@@ -234,6 +281,11 @@ impl Link {
         let peers = self.peers.lock();
         let chosen = peers.iter().filter(|(id, _)| only.is_empty() || only.contains(id));
         chosen.filter_map(|(_, weak)| weak.upgrade()).collect()
+    }
+
+    /// Says that one of the server's lists changed.
+    pub(crate) fn ring(&self) {
+        self.changed.notify_one();
     }
 
     /// Takes a message that arrived on the shared stream.
@@ -257,7 +309,7 @@ impl Link {
             | "notifications/prompts/list_changed"
             | "notifications/resources/list_changed" => {
                 self.changed.notify_one();
-                true
+                message.envelope.subscription_id.is_none()
             }
             "notifications/resources/updated" | "notifications/cancelled" => message.envelope.subscription_id.is_none(),
             "ping" if message.envelope.kind == Shape::Request => return self.answer_own(&message, Ok(b"{}")),
@@ -322,7 +374,7 @@ impl Link {
         let link = self.clone();
         tokio::spawn(async move {
             if let Transport::Http(carrier) = &link.transport {
-                let _ = carrier.post(&carrier.home, out).await;
+                let _ = carrier.post(&link.home, out).await;
             }
         });
     }

@@ -57,7 +57,7 @@ impl Server {
 
     async fn open(self: &Arc<Self>, pool: &Arc<Pool>, share: Share, want: &Want) -> Result<Arc<Link>, Failure> {
         let patience = self.spec.bounds.start_timeout;
-        let link = self.reach(pool, want.era).await?;
+        let link = self.reach(pool, want.era, share).await?;
         let hello = async {
             match want.era {
                 Era::Modern => hello::modern(&link, pool).await,
@@ -99,11 +99,11 @@ impl Server {
         }
     }
 
-    async fn reach(self: &Arc<Self>, pool: &Arc<Pool>, era: Era) -> Result<Arc<Link>, Failure> {
+    async fn reach(self: &Arc<Self>, pool: &Arc<Pool>, era: Era, share: Share) -> Result<Arc<Link>, Failure> {
         match &self.spec.origin {
-            Origin::Process(spec) => self.start_process(spec, era).await,
+            Origin::Process(spec) => self.start_process(spec, era, share).await,
             Origin::Builtin(builtin) => {
-                let (link, outbox) = self.mux_link(era);
+                let (link, outbox) = self.mux_link(era, share, pool);
                 let (reader, writer) = tokio::io::split((builtin.start)());
                 self.tend_stream(&link, outbox, reader, writer);
                 Ok(link)
@@ -112,28 +112,29 @@ impl Server {
                 let endpoint = self.endpoint.clone().ok_or_else(|| self.failure(Kind::Unavailable, "has an unusable URL or header"))?;
                 let deprecated = remote.transport == RemoteTransport::Sse || self.eras.lock().sse;
                 if deprecated {
-                    let (link, outbox) = self.mux_link(era);
+                    let (link, outbox) = self.mux_link(era, share, pool);
                     sse::connect(&link, outbox, &endpoint, pool, &self.tasks).await?;
                     return Ok(link);
                 }
-                let carrier = Carrier::new(endpoint, pool.clone(), era, self.spec.bounds.in_flight);
-                Ok(self.new_link(era, Transport::Http(carrier)))
+                let carrier = Carrier::new(endpoint, era, self.spec.bounds.in_flight);
+                Ok(self.new_link(era, share, Transport::Http(carrier), pool))
             }
         }
     }
 
-    fn new_link(&self, era: Era, transport: Transport) -> Arc<Link> {
-        Link::new(self.spec.name.clone(), era, transport, self.changed.clone(), self.spec.bounds.message)
+    fn new_link(&self, era: Era, share: Share, transport: Transport, home: &Arc<Pool>) -> Arc<Link> {
+        let exclusive = matches!(share, Share::Session(_));
+        Link::new(&self.spec, era, transport, self.changed.clone(), home.clone(), exclusive)
     }
 
-    fn mux_link(&self, era: Era) -> (Arc<Link>, mpsc::Receiver<Pieces>) {
+    fn mux_link(&self, era: Era, share: Share, home: &Arc<Pool>) -> (Arc<Link>, mpsc::Receiver<Pieces>) {
         let (mux, outbox) = Mux::new(self.spec.name.clone(), self.spec.bounds.in_flight);
-        (self.new_link(era, Transport::Mux(mux)), outbox)
+        (self.new_link(era, share, Transport::Mux(mux), home), outbox)
     }
 
-    async fn start_process(self: &Arc<Self>, spec: &ProcessSpec, era: Era) -> Result<Arc<Link>, Failure> {
+    async fn start_process(self: &Arc<Self>, spec: &ProcessSpec, era: Era, share: Share) -> Result<Arc<Link>, Failure> {
         let running = process::spawn(spec, self.name(), self.stderr.clone()).await?;
-        let (link, outbox) = self.mux_link(era);
+        let (link, outbox) = self.mux_link(era, share, &self.around.pool);
         self.processes.lock().insert(link.id(), running.pid);
         let process::Running { stdin, stdout, mut handle, .. } = running;
         let (server, held, grace) = (self.clone(), link.clone(), self.spec.bounds.stop_grace);
@@ -179,7 +180,7 @@ impl Server {
                 () = closed.cancelled() => return,
             };
             // A process that exits closes its output first; its exit status is the better reason, so wait for it a little.
-            let _ = timeout(Duration::from_millis(200), closed.cancelled()).await;
+            let _ = timeout(Duration::from_secs(1), closed.cancelled()).await;
             link.close(&why);
         })
     }
@@ -206,7 +207,7 @@ impl Server {
             (Some(false), Some(true)) => return Ok(Era::Legacy),
             _ => {}
         }
-        let silent = match self.link(pool, &Want::own(Era::Modern)).await {
+        let silent = match self.wait_link(pool, &Want::own(Era::Modern)).await {
             Ok(_) => {
                 self.learn(|eras| eras.modern = Some(true));
                 return Ok(Era::Modern);
@@ -222,7 +223,7 @@ impl Server {
         }
         // Silence, a crash or a refusal in the transport may all be a legacy server's answer to an unknown request.
         self.forgive();
-        self.link(pool, &Want::own(Era::Legacy)).await.map(|_| ()).map_err(|failure| {
+        self.wait_link(pool, &Want::own(Era::Legacy)).await.map(|_| ()).map_err(|failure| {
             if failure.kind() == Kind::UnsupportedVersion { silent } else { failure }
         })?;
         self.learn(|eras| eras.modern = Some(false));

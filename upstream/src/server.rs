@@ -156,6 +156,8 @@ pub struct Server {
     pub(crate) restarts: std::sync::atomic::AtomicU64,
     pub(crate) processes: Mutex<HashMap<u64, u32>>,
     pub(crate) tasks: tokio_util::task::TaskTracker,
+    /// When it became part of the fleet.
+    pub(crate) born: Instant,
     /// Held while what is known is written down.
     pub(crate) saving: Mutex<()>,
 }
@@ -184,6 +186,7 @@ impl Server {
             restarts: std::sync::atomic::AtomicU64::new(0),
             processes: Mutex::new(HashMap::new()),
             tasks: tokio_util::task::TaskTracker::new(),
+            born: Instant::now(),
             saving: Mutex::new(()),
         })
     }
@@ -246,12 +249,29 @@ impl Server {
         self.doors.lock().get(&share)?.open_link()
     }
 
-    /// A link for a caller, opened if need be. Waits for a server that is starting; a server that failed and is being
-    /// given time to recover fails at once.
+    /// A link for a caller, opened if need be. Waits for a server that is starting for the first time; one that failed
+    /// before does not keep callers waiting while it tries again.
     ///
     /// # Errors
     /// Why there is none.
     pub async fn link(self: &Arc<Self>, pool: &Arc<Pool>, want: &Want) -> Result<Arc<Link>, Failure> {
+        let share = self.share(want);
+        let opening = self.doors.lock().get(&share).is_some_and(|door| matches!(door.stand(), Stand::Opening));
+        let last = self.trouble.lock().last.clone().filter(|_| opening);
+        match last {
+            Some(last) => {
+                let text = format!("{}; it is being started again", last.message());
+                Err(Failure::server(last.kind(), &self.spec.name, Retry::NeverSent, text))
+            }
+            None => self.wait_link(pool, want).await,
+        }
+    }
+
+    /// As [`Server::link`], but always waits.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) async fn wait_link(self: &Arc<Self>, pool: &Arc<Pool>, want: &Want) -> Result<Arc<Link>, Failure> {
         let share = self.share(want);
         if !self.eras().may(want.era) {
             return Err(self.wrong_era(want.era));
@@ -374,7 +394,15 @@ impl Server {
 
     /// Notes a start that succeeded.
     pub(crate) fn note_success(&self) {
-        self.trouble.lock().until = None;
+        let mut trouble = self.trouble.lock();
+        trouble.until = None;
+        trouble.last = None;
+    }
+
+    /// For how long it has been part of the fleet.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.born.elapsed()
     }
 }
 

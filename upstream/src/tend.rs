@@ -11,11 +11,13 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use wire::era::Era;
 
 use crate::{
+    calls::Replies,
     catalog::{self, Catalog, ListKind},
     door::{Door, Stand},
     hello::own_info,
     http::pool::Pool,
     link::{Link, Transport},
+    message::Outgoing,
     server::{Introduction, Server, Share, Want, fingerprint},
 };
 
@@ -78,7 +80,7 @@ impl Server {
 
     async fn base_link(self: &Arc<Self>, pool: &Arc<Pool>) -> Result<Arc<Link>, ground::Failure> {
         let era = self.base_era(pool).await?;
-        let link = self.link(pool, &Want::own(era)).await.inspect_err(|failure| self.doubt(era, failure))?;
+        let link = self.wait_link(pool, &Want::own(era)).await.inspect_err(|failure| self.doubt(era, failure))?;
         self.learn(|eras| match era {
             Era::Modern => eras.modern = Some(true),
             Era::Legacy => eras.legacy = Some(true),
@@ -100,6 +102,9 @@ impl Server {
     pub(crate) fn settle_in(self: &Arc<Self>, pool: Arc<Pool>, share: Share, link: Arc<Link>, door: Arc<Door>) {
         let server = self.clone();
         tokio::spawn(async move {
+            if share == Share::Modern {
+                tokio::spawn(listen_own(link.clone(), pool.clone()));
+            }
             if !matches!(share, Share::Session(_)) {
                 server.refresh(&pool, share, &link).await;
             }
@@ -114,6 +119,15 @@ impl Server {
             }
             server.around.touch();
         });
+    }
+
+    /// Whether a link of this share is the one that is kept open and whose lists stand for all.
+    fn is_base(&self, share: Share) -> bool {
+        match share {
+            Share::Modern => true,
+            Share::Profile(OWN_PROFILE) => self.eras().modern != Some(true),
+            Share::Profile(_) | Share::Session(_) => false,
+        }
     }
 
     async fn follow_changes(self: &Arc<Self>, pool: &Arc<Pool>) {
@@ -133,7 +147,7 @@ impl Server {
     /// Fetches a link's lists and lets everybody know if they differ from what was known.
     async fn refresh(self: &Arc<Self>, pool: &Arc<Pool>, share: Share, link: &Arc<Link>) {
         let known = self.catalog(match share {
-            Share::Profile(profile) => Some(profile),
+            Share::Profile(profile) if !self.is_base(share) => Some(profile),
             _ => None,
         });
         let fetching = timeout(self.spec.bounds.start_timeout, catalog::fetch(link, pool, &known));
@@ -150,9 +164,8 @@ impl Server {
     }
 
     fn place(self: &Arc<Self>, share: Share, catalog: Catalog) {
-        let base = matches!(share, Share::Modern | Share::Profile(OWN_PROFILE));
         if let Share::Profile(profile) = share
-            && !base
+            && !self.is_base(share)
         {
             let mut profiles = self.profiles.lock();
             if profiles.len() >= self.spec.bounds.instances {
@@ -176,15 +189,9 @@ impl Server {
     async fn sweep(self: &Arc<Self>) {
         loop {
             sleep(SWEEP).await;
-            let base = self.eras();
             for (share, link) in self.open_links() {
-                let is_base = match share {
-                    Share::Modern => base.modern == Some(true),
-                    Share::Profile(OWN_PROFILE) => base.modern != Some(true),
-                    _ => false,
-                };
                 let idle = link.idle_since().is_some_and(|since| since.elapsed() >= self.spec.bounds.idle);
-                if idle && !is_base {
+                if idle && !self.is_base(share) {
                     tracing::info!(server = %self.name(), "an idle instance is stopped");
                     link.close(&self.failure(ground::Kind::Unavailable, "was idle and has been stopped"));
                 }
@@ -254,6 +261,43 @@ impl Server {
             tracing::warn!(server = %self.name(), "the server's tasks did not end in time");
         }
     }
+}
+
+/// Listens to a modern server's list changes for as long as the link lives: in that era nobody is told unasked.
+async fn listen_own(link: Arc<Link>, pool: Arc<Pool>) {
+    let listening = async {
+        loop {
+            if let Err(failure) = listen_once(&link, &pool).await {
+                tracing::debug!(server = %link.server(), %failure, "not listening to changes of lists");
+                if failure.kind() == ground::Kind::MethodNotFound {
+                    return;
+                }
+            }
+            sleep(Duration::from_secs(5)).await;
+        }
+    };
+    tokio::select! { () = listening => {}, () = async { link.closing().cancelled().await } => {} }
+}
+
+async fn listen_once(link: &Arc<Link>, pool: &Arc<Pool>) -> Result<(), ground::Failure> {
+    let meta = wire::build::modern_meta(wire::era::MODERN, own_info().as_bytes(), b"{}", None);
+    let filter = b"\"notifications\":{\"toolsListChanged\":true,\"promptsListChanged\":true,\"resourcesListChanged\":true}";
+    let params = [b"{\"_meta\":".as_slice(), &meta, b",", filter, b"}"].concat();
+    let body = wire::build::request(b"\"hostler-listen\"", "subscriptions/listen", Some(&params));
+    let Ok(out) = Outgoing::own(body, Era::Modern) else { return Ok(()) };
+    let answer = link.call(pool, out, None).await?;
+    let mut replies = Replies::new(link.clone(), pool.clone(), answer);
+    while let Some(event) = replies.next().await {
+        let message = event?;
+        if message.envelope.kind == wire::Shape::Error {
+            let text = "the server offers no subscriptions";
+            return Err(ground::Failure::server(ground::Kind::MethodNotFound, link.server(), ground::Retry::No, text));
+        }
+        if message.method().ends_with("/list_changed") {
+            link.ring();
+        }
+    }
+    Ok(())
 }
 
 fn raw(bytes: &Bytes) -> Option<Box<RawValue>> {

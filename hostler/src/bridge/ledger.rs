@@ -71,7 +71,8 @@ impl Ledger {
                     return Step::Refuse;
                 }
                 if is_legacy_greeting(&envelope, line) {
-                    self.greeting = Some(Greeting { line: line.clone(), id: id.clone(), answered: false, initialized: None });
+                    self.greeting =
+                        Some(Greeting { line: line.clone(), id: id.clone(), answered: false, initialized: None });
                 }
                 self.open.insert(id);
             }

@@ -6,15 +6,13 @@
 
 mod ledger;
 
-use std::{
-    collections::VecDeque,
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{SinkExt as _, StreamExt as _, stream::{SplitSink, SplitStream}};
+use futures_util::{
+    SinkExt as _, StreamExt as _,
+    stream::{SplitSink, SplitStream},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     sync::mpsc::{self, Permit},
@@ -130,6 +128,8 @@ impl Bridge {
         let mut attempt = self.attempt();
         loop {
             tokio::select! {
+                // A connection that is there is used for the lines that came with it.
+                biased;
                 tried = &mut attempt => match tried {
                     Ok(socket) => {
                         if !why.is_empty() {

@@ -99,7 +99,11 @@ fn request(id: impl Into<Value>, method: &str) -> String {
 async fn greeted() -> (Scene, Gateway) {
     let mut scene = Scene::new();
     let mut gateway = scene.accept().await;
-    scene.say(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": { "capabilities": {} } }).to_string()).await;
+    scene
+        .say(
+            &json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": { "capabilities": {} } }).to_string(),
+        )
+        .await;
     assert_eq!(frame_of(&mut gateway).await["method"], "initialize");
     tell(&mut gateway, json!({ "jsonrpc": "2.0", "id": 0, "result": { "n": 1 } })).await;
     assert_eq!(scene.hear().await["result"]["n"], 1);

@@ -32,9 +32,10 @@ pub fn typed(given: &Arguments, schema: &Value) -> Result<Object, Usage> {
     };
     let mut arguments = Object::new();
     for word in words {
-        let (key, value) = word.split_once('=').filter(|(key, _)| !key.trim_end_matches(':').is_empty()).ok_or_else(|| {
-            Usage(format!("`{word}` is no argument: write key=value for text, key:=value for JSON"))
-        })?;
+        let (key, value) = word
+            .split_once('=')
+            .filter(|(key, _)| !key.trim_end_matches(':').is_empty())
+            .ok_or_else(|| Usage(format!("`{word}` is no argument: write key=value for text, key:=value for JSON")))?;
         let (key, value) = match key.strip_suffix(':') {
             Some(key) => (key, json(key, value)?),
             None => (key, guided(key, value, &schema["properties"][key])?),
@@ -127,7 +128,8 @@ mod tests {
             "n": { "type": "integer" }, "x": { "type": ["number", "null"] }, "b": { "type": "boolean" },
             "s": { "type": "string" }, "either": { "type": ["integer", "string"] }, "list": { "type": "array" },
         } });
-        let given = ["n=3", "x=null", "b=true", "s=5", "either=6", "list=[1]", "other=7", "j:={\"a\":[1]}", "empty=", "eq=a=b"];
+        let given =
+            ["n=3", "x=null", "b=true", "s=5", "either=6", "list=[1]", "other=7", "j:={\"a\":[1]}", "empty=", "eq=a=b"];
         let expected = json!({
             "n": 3, "x": null, "b": true, "s": "5", "either": "6", "list": [1],
             "other": "7", "j": { "a": [1] }, "empty": "", "eq": "a=b",

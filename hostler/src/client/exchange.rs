@@ -162,7 +162,8 @@ impl Client<'_> {
         }
         if !is_stream(&response) {
             let body = whole(response).await?;
-            return serde_json::from_slice(&body).map_err(|_| Trouble::Broken("the gateway's answer is not JSON".into()));
+            return serde_json::from_slice(&body)
+                .map_err(|_| Trouble::Broken("the gateway's answer is not JSON".into()));
         }
         let (mut events, mut progress) = (Events::of(response), progress);
         while let Some(event) = events.next().await? {

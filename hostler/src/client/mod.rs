@@ -63,7 +63,10 @@ impl<'a> Client<'a> {
         let greeted = client.ask("initialize", exchange::object(params)).await?;
         let version = LEGACY.into_iter().find(|version| greeted["protocolVersion"] == *version);
         let version = version.ok_or_else(|| {
-            Trouble::Broken(format!("the gateway settled on revision {}, which is not known here", greeted["protocolVersion"]))
+            Trouble::Broken(format!(
+                "the gateway settled on revision {}, which is not known here",
+                greeted["protocolVersion"]
+            ))
         })?;
         client.dialect.settle(version);
         client.tell("notifications/initialized", json!({})).await?;

@@ -104,7 +104,8 @@ fn discovered(seen: &Seen) -> String {
 fn legacy(seen: &Seen) -> String {
     match seen.method() {
         "initialize" => {
-            let body = json!({ "jsonrpc": "2.0", "id": seen.body["id"], "result": { "protocolVersion": "2025-06-18" } });
+            let body =
+                json!({ "jsonrpc": "2.0", "id": seen.body["id"], "result": { "protocolVersion": "2025-06-18" } });
             let headers = "content-type: application/json\r\nmcp-session-id: s1\r\n";
             http("200 OK", headers, &body.to_string())
         }

@@ -57,9 +57,11 @@ fn accepted(loaded: &Loaded, term: Term) -> Result<()> {
     };
     term.line(&term.paint(Paint::Good, &text))?;
     if !loaded.literal_secrets.is_empty() {
-        let keys = loaded.literal_secrets.join(", ");
         let file = loaded.file.as_deref().unwrap_or(Path::new("the file")).display();
-        term.line(&format!("{keys}: look like secrets and stand in {file} itself; ${{VARIABLE}} or ${{file:path}} keep them out"))?;
+        term.line(&format!(
+            "Secrets seem to stand in {file} itself; ${{VARIABLE}} or ${{file:path}} keep them out of it:"
+        ))?;
+        loaded.literal_secrets.iter().try_for_each(|key| term.line(&format!("  {key}")))?;
     }
     Ok(())
 }

@@ -6,10 +6,15 @@ mod call;
 mod check;
 mod completions;
 mod connect;
+mod doctor;
+mod export;
+mod import;
 mod logs;
 mod schema;
 mod status;
 mod tools;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::Result;
 use manager::{Builtins, Loaded, Problem};
@@ -28,7 +33,7 @@ use crate::{
 /// When it cannot be carried out; [`Exit::of`] tells the code.
 pub async fn run(command: Command, global: &Global) -> Result<Exit> {
     let term = Term::new(global.json, global.color);
-    let gateway = || Gateway::new(&global.url);
+    let gateway = || Gateway::new(&address(global));
     match command {
         Command::Connect(args) => connect::run(&args, gateway()?).await,
         Command::Status(args) => status::run(&args, &gateway()?, term).await,
@@ -38,8 +43,36 @@ pub async fn run(command: Command, global: &Global) -> Result<Exit> {
         Command::Completions(args) => completions::run(&args),
         Command::Check(args) => check::run(&args, global, term),
         Command::Schema => schema::run(term),
-        _ => Err(anyhow::anyhow!("not here yet")),
+        Command::Doctor => doctor::run(global, term).await,
+        Command::Import(args) => import::run(&args, global, term),
+        Command::Export(args) => export::run(&args, global, term),
+        Command::Serve(_) => Err(Usage("`serve` is not asked for here".to_owned()).into()),
     }
+}
+
+/// Where the gateway is: as told, else as configured, else where it is without a configuration.
+fn address(global: &Global) -> String {
+    global.url.clone().unwrap_or_else(|| format!("http://{}", reachable(listening(global))))
+}
+
+/// Where the gateway listens by the configuration. One that is not accepted decides nothing.
+fn listening(global: &Global) -> SocketAddr {
+    let file = manager::find(global.config.as_deref()).unwrap_or_default();
+    let configured = manager::load(file.as_deref(), &builtins()).or_else(|_| manager::load(None, &builtins()));
+    configured.map_or(FALLBACK, |loaded| loaded.plan.listen.address)
+}
+
+/// Where the gateway listens when nothing is said.
+const FALLBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7400);
+
+/// An address to connect to, for one to listen on: who listens everywhere is here too.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
 }
 
 /// The servers inside this program, by the names that the configuration uses.

@@ -115,7 +115,8 @@ impl Request {
             (None, Some(level)) => (Era::Legacy, level),
             (None, None) if method == "initialize" || method == "ping" => (Era::Legacy, None),
             (None, None) => {
-                let lacks = format!("the request lacks `{}` in `params._meta`, and there was no `initialize`", key::VERSION);
+                let lacks =
+                    format!("the request lacks `{}` in `params._meta`, and there was no `initialize`", key::VERSION);
                 return Err(Refusal::params(lacks));
             }
         };

@@ -186,7 +186,8 @@ pub(super) fn prompt(params: &Object, notes: &Notes) -> Result<Outcome, Refusal>
 
 /// The answer to `completion/complete`.
 pub(super) fn complete(params: &Object, notes: &Notes) -> Result<Outcome, Refusal> {
-    let text = |pointer: [&str; 2]| params.get(pointer[0]).and_then(|part| part.get(pointer[1])).and_then(Value::as_str);
+    let text =
+        |pointer: [&str; 2]| params.get(pointer[0]).and_then(|part| part.get(pointer[1])).and_then(Value::as_str);
     let begun = text(["argument", "value"]).ok_or_else(|| Refusal::params("`argument.value` must be a string"))?;
     let argument = text(["argument", "name"]).ok_or_else(|| Refusal::params("`argument.name` must be a string"))?;
     let candidates: Vec<String> = match (text(["ref", "type"]), text(["ref", "name"]), text(["ref", "uri"]), argument) {

@@ -30,7 +30,8 @@ impl Client {
 
     async fn initialized(notes: &Arc<Notes>, version: &str) -> Self {
         let mut client = Self::of(notes);
-        let params = json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } });
+        let params =
+            json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } });
         let answer = client.ask("initialize", params).await;
         assert_eq!(answer["result"]["protocolVersion"], version, "{answer}");
         client.say(json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
@@ -107,7 +108,10 @@ async fn a_legacy_session_has_legacy_answers() {
     let said = client.ask("tools/call", json!({ "name": "echo", "arguments": { "text": "hé" } })).await;
     assert_eq!(text(&said["result"]), "hé");
     let missing = client.ask("resources/read", json!({ "uri": "demo://notes/none" })).await;
-    assert_eq!((&missing["error"]["code"], &missing["error"]["data"]["uri"]), (&json!(-32002), &json!("demo://notes/none")));
+    assert_eq!(
+        (&missing["error"]["code"], &missing["error"]["data"]["uri"]),
+        (&json!(-32002), &json!("demo://notes/none"))
+    );
     for method in ["server/discover", "subscriptions/listen", "nothing"] {
         assert_eq!(client.ask(method, json!({})).await["error"]["code"], -32601, "{method}");
     }
@@ -138,7 +142,10 @@ async fn a_modern_request_with_wrong_meta_is_refused() {
     let mut params = modern(json!({}));
     params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2099-01-01".into();
     let error = client.ask("tools/list", params).await["error"].take();
-    assert_eq!((&error["code"], &error["data"]), (&json!(-32022), &json!({ "supported": [MODERN], "requested": "2099-01-01" })));
+    assert_eq!(
+        (&error["code"], &error["data"]),
+        (&json!(-32022), &json!({ "supported": [MODERN], "requested": "2099-01-01" }))
+    );
     for (key, value) in [
         ("io.modelcontextprotocol/protocolVersion", json!(1)),
         ("io.modelcontextprotocol/clientCapabilities", Value::Null),
@@ -208,7 +215,10 @@ async fn notes_are_remembered_recalled_listed_and_forgotten_by_any_copy() {
     let notes = Arc::default();
     let (mut one, mut other) = (Client::of(&notes), Client::of(&notes));
     assert_eq!(one.call("remember", json!({ "key": "a", "value": "1" })).await["structuredContent"]["created"], true);
-    assert_eq!(other.call("remember", json!({ "key": "a", "value": "2" })).await["structuredContent"]["created"], false);
+    assert_eq!(
+        other.call("remember", json!({ "key": "a", "value": "2" })).await["structuredContent"]["created"],
+        false
+    );
     assert_eq!(text(&one.call("recall", json!({ "key": "a" })).await), "2");
     let listed = one.call("list", json!({})).await;
     assert_eq!(listed["structuredContent"], json!({ "notes": [{ "key": "a", "bytes": 1 }] }));
@@ -260,13 +270,17 @@ async fn every_structured_result_has_what_its_schema_requires() {
 async fn a_countdown_reports_every_step_to_the_token_of_its_caller() {
     let mut client = Client::initialized(&Arc::default(), LEGACY[0]).await;
     let begun = Instant::now();
-    let params = json!({ "name": "countdown", "arguments": { "steps": 3, "seconds": 6 }, "_meta": { "progressToken": "t" } });
+    let params =
+        json!({ "name": "countdown", "arguments": { "steps": 3, "seconds": 6 }, "_meta": { "progressToken": "t" } });
     let id = client.send("tools/call", params).await;
     for step in 1..=3 {
         let told = client.hear().await;
         assert_eq!(told["method"], "notifications/progress");
         let params = &told["params"];
-        assert_eq!((&params["progressToken"], &params["progress"], &params["total"]), (&json!("t"), &json!(step), &json!(3)));
+        assert_eq!(
+            (&params["progressToken"], &params["progress"], &params["total"]),
+            (&json!("t"), &json!(step), &json!(3))
+        );
     }
     let answer = client.hear().await;
     assert_eq!((&answer["id"], &answer["result"]["structuredContent"]["steps"]), (&json!(id), &json!(3)));
@@ -370,9 +384,7 @@ async fn resources_come_in_pages_and_prompts_and_keys_are_completed() {
         let answer = client.ask_modern(method, json!({ "cursor": "made up" })).await;
         assert_eq!(answer["error"]["code"], -32602, "{method}");
     }
-    let complete = |reference: Value, name: &str, value: &str| {
-        json!({ "ref": reference, "argument": { "name": name, "value": value } })
-    };
+    let complete = |reference: Value, name: &str, value: &str| json!({ "ref": reference, "argument": { "name": name, "value": value } });
     let key = json!({ "type": "ref/resource", "uri": "demo://notes/{key}" });
     let completed = client.ask_modern("completion/complete", complete(key.clone(), "key", "k14")).await;
     assert_eq!(completed["result"]["completion"]["total"], 10);

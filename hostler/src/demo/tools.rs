@@ -22,7 +22,8 @@ pub(super) enum Call {
 
 /// The answer to `tools/list`.
 pub(super) fn list() -> Outcome {
-    let tools = [echo_tool(), time_tool(), remember_tool(), recall_tool(), forget_tool(), list_tool(), countdown::tool()];
+    let tools =
+        [echo_tool(), time_tool(), remember_tool(), recall_tool(), forget_tool(), list_tool(), countdown::tool()];
     Outcome::cacheable(json!({ "tools": tools }), STEADY)
 }
 
@@ -183,7 +184,9 @@ fn echo(arguments: &Object) -> Result<Outcome, String> {
 fn time(arguments: &Object) -> Result<Outcome, String> {
     let offset = match arguments.get("offset") {
         None => Offset::UTC,
-        Some(_) => Offset::parse(text(arguments, "offset")?).ok_or("`offset` is written like +02:00, at most 14 hours")?,
+        Some(_) => {
+            Offset::parse(text(arguments, "offset")?).ok_or("`offset` is written like +02:00, at most 14 hours")?
+        }
     };
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let time = rfc3339(i64::try_from(since.as_millis()).unwrap_or(i64::MAX), offset);

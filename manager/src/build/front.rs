@@ -122,7 +122,8 @@ fn host(text: &str) -> Option<String> {
 fn origin(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let authority: http::uri::Authority = rest.parse().ok()?;
-    let named = !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+    let named =
+        !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
     (named && !authority.host().is_empty() && !rest.contains(['@', '*'])).then(|| text.to_ascii_lowercase())
 }
 
@@ -151,7 +152,8 @@ mod tests {
 
     #[test]
     fn hosts_and_origins_are_taken_in_one_form_only() {
-        for (text, taken) in [("Gate.Example.com", Some("gate.example.com")), ("[::1]", Some("[::1]")), ("10.0.0.1", Some("10.0.0.1"))]
+        for (text, taken) in
+            [("Gate.Example.com", Some("gate.example.com")), ("[::1]", Some("[::1]")), ("10.0.0.1", Some("10.0.0.1"))]
         {
             assert_eq!(host(text).as_deref(), taken);
         }
@@ -161,7 +163,8 @@ mod tests {
         for text in ["https://app.example.com", "http://localhost:3000", "vscode-webview://abc"] {
             assert_eq!(origin(text).as_deref(), Some(text));
         }
-        for text in ["", "app.example.com", "https://", "https://a/", "https://a/b", "https://*", "https://u@a", "null"] {
+        for text in ["", "app.example.com", "https://", "https://a/", "https://a/b", "https://*", "https://u@a", "null"]
+        {
             assert_eq!(origin(text), None, "{text}");
         }
     }

@@ -11,7 +11,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(crate) use front::DEFAULT_LISTEN;
 use garde::Validate;
 use plan::Plan;
 pub(crate) use servers::sounds_secret;

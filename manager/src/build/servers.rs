@@ -98,7 +98,8 @@ impl Build<'_> {
         let call_timeout = own.call_timeout.or(all.call_timeout).map_or(default.call_timeout, |p| p.0);
         let deadline = own.call_deadline.or(all.call_deadline);
         if deadline.is_some_and(|deadline| deadline.0 < call_timeout) {
-            let own_key = if own.call_deadline.is_some() { key.name("call_deadline") } else { key.name("call_timeout") };
+            let own_key =
+                if own.call_deadline.is_some() { key.name("call_deadline") } else { key.name("call_timeout") };
             self.error(&own_key, "`call_deadline` is shorter than `call_timeout`", Some("raise it or lower the other"));
         }
         Bounds {
@@ -157,7 +158,8 @@ impl Build<'_> {
     fn strays(&mut self, key: &Key, server: &Server) {
         let process = [("args", server.args.is_some()), ("env", server.env.is_some()), ("cwd", server.cwd.is_some())];
         let remote = [("headers", server.headers.is_some()), ("transport", server.transport.is_some())];
-        let stray = |given: &[(&'static str, bool)]| given.iter().filter(|(_, given)| *given).map(|(n, _)| *n).collect();
+        let stray =
+            |given: &[(&'static str, bool)]| given.iter().filter(|(_, given)| *given).map(|(n, _)| *n).collect();
         let strays: Vec<&str> = match (&server.command, &server.url, &server.builtin) {
             (Some(_), ..) => stray(&remote),
             (None, Some(_), _) => stray(&process),
@@ -179,7 +181,11 @@ impl Build<'_> {
             self.error(&key.name("type"), "a server with `command` speaks on its standard streams", remedy);
         }
         if command.trim().is_empty() || command.contains('\0') {
-            self.error(&at, "this is not the name of a program", Some("write a path, or a name that is looked up in `PATH`"));
+            self.error(
+                &at,
+                "this is not the name of a program",
+                Some("write a path, or a name that is looked up in `PATH`"),
+            );
             return None;
         }
         let cwd = server.cwd.map(|text| self.path(&text));
@@ -248,7 +254,8 @@ impl Build<'_> {
             } else if OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
                 self.error_at_key(&key, format!("`{name}` is set by Hostler itself"), Some("remove it"));
             } else if HeaderValue::from_str(value).is_err() {
-                let remedy = "header values are visible characters on one line; does a file or variable end with a line break?";
+                let remedy =
+                    "header values are visible characters on one line; does a file or variable end with a line break?";
                 self.error(&key, "the value cannot be sent in a header", Some(remedy));
             }
         }
@@ -269,7 +276,9 @@ impl Build<'_> {
 /// Whether the name of a variable or a header says that its value is a secret.
 pub(crate) fn sounds_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["token", "secret", "password", "passwd", "credential", "auth", "cookie", "private"].iter().any(|w| name.contains(w))
+    ["token", "secret", "password", "passwd", "credential", "auth", "cookie", "private"]
+        .iter()
+        .any(|w| name.contains(w))
         || name.split(['_', '-']).any(|word| matches!(word, "key" | "apikey" | "pass" | "pwd" | "pat" | "dsn"))
 }
 

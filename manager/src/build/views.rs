@@ -57,7 +57,11 @@ impl Build<'_> {
         let mut servers = view.servers.unwrap_or_default();
         let at = key.name("servers");
         if servers.is_empty() && !self.is_bad(&at) {
-            self.warn(key, "this offers nothing, because it takes from no server", Some("name servers under `servers`"));
+            self.warn(
+                key,
+                "this offers nothing, because it takes from no server",
+                Some("name servers under `servers`"),
+            );
         }
         let mut selections = Vec::new();
         let mut taken = HashMap::new();

@@ -59,11 +59,15 @@ pub(super) async fn port(address: SocketAddr) -> Finding {
     match error.kind() {
         io::ErrorKind::AddrInUse => match timeout(PATIENCE, ask(address)).await {
             Ok(Ok(Some(version))) => Finding::ok("port", format!("Hostler {version} listens on {address} already")),
-            _ => Finding::error("port", format!("{address} is in use by another program"), "stop it, or change `listen`"),
+            _ => {
+                Finding::error("port", format!("{address} is in use by another program"), "stop it, or change `listen`")
+            }
         },
-        io::ErrorKind::PermissionDenied => {
-            Finding::error("port", format!("{address} may not be used by this user"), "choose a port above 1023 in `listen`")
-        }
+        io::ErrorKind::PermissionDenied => Finding::error(
+            "port",
+            format!("{address} may not be used by this user"),
+            "choose a port above 1023 in `listen`",
+        ),
         io::ErrorKind::AddrNotAvailable => {
             Finding::error("port", format!("{address} is not an address of this machine"), "mend `listen`")
         }
@@ -109,7 +113,11 @@ pub(super) fn open_files(plan: &Plan) -> Option<Finding> {
     // Three streams for each process, and a margin.
     let wanted = FEW_FILES.max(plan.servers.len() as u64 * 16);
     Some(if soft < wanted {
-        let remedy = if hard >= wanted { format!("ulimit -n {}", hard.min(65_536)) } else { "have the hard limit raised".into() };
+        let remedy = if hard >= wanted {
+            format!("ulimit -n {}", hard.min(65_536))
+        } else {
+            "have the hard limit raised".into()
+        };
         Finding::warning("open files", format!("only {soft} may be open at once, and {wanted} may be needed"), remedy)
     } else {
         Finding::ok("open files", format!("{soft} may be open at once"))
@@ -133,7 +141,11 @@ pub(super) fn enough_memory(processes: u64, available: u64) -> Finding {
     let (mib, needed) = (available >> 20, processes * SERVER_BYTES);
     if needed > available {
         let what = format!("{processes} servers need about {} MiB, and {mib} MiB are available", needed >> 20);
-        return Finding::warning("memory", what, "switch some off with `enabled: false`, or lower `idle` and `instances`");
+        return Finding::warning(
+            "memory",
+            what,
+            "switch some off with `enabled: false`, or lower `idle` and `instances`",
+        );
     }
     Finding::ok("memory", format!("{mib} MiB are available for {processes} servers"))
 }

@@ -59,7 +59,9 @@ impl Runtimes {
                 && !needed.contains(&name)
             {
                 // npx runs what it finds with node.
-                needed.extend((matches!(name.as_str(), "npx" | "npm") && !needed.contains(&"node".into())).then(|| "node".into()));
+                needed.extend(
+                    (matches!(name.as_str(), "npx" | "npm") && !needed.contains(&"node".into())).then(|| "node".into()),
+                );
                 needed.push(name);
             }
         }
@@ -89,7 +91,9 @@ impl Runtimes {
     /// What there is and what is missing.
     pub(super) fn findings(&self) -> impl Iterator<Item = Finding> {
         self.found.iter().map(|(name, runtime)| match runtime {
-            Some(Runtime { path, version: Some(version) }) => Finding::ok(name, format!("{version} ({})", path.display())),
+            Some(Runtime { path, version: Some(version) }) => {
+                Finding::ok(name, format!("{version} ({})", path.display()))
+            }
             Some(Runtime { path, version: None }) => Finding::warning(
                 name,
                 format!("{} does not tell its version", path.display()),

@@ -26,10 +26,14 @@ pub(super) fn server(surroundings: &Surroundings, spec: &Spec, runtimes: &Runtim
 
 fn process(surroundings: &Surroundings, subject: String, process: &ProcessSpec, runtimes: &Runtimes) -> Vec<Finding> {
     let command = &process.command;
-    let path = process.env.get("PATH").map(String::as_str).or_else(|| surroundings.variable("PATH")).unwrap_or_default();
+    let path =
+        process.env.get("PATH").map(String::as_str).or_else(|| surroundings.variable("PATH")).unwrap_or_default();
     let (program, remedy) = if command.contains('/') {
         let file = Path::new(command);
-        (programs::is_executable(file).then(|| file.to_owned()), "check the path, and that the file may be executed".into())
+        (
+            programs::is_executable(file).then(|| file.to_owned()),
+            "check the path, and that the file may be executed".into(),
+        )
     } else {
         (programs::find(command, path), programs::install(command))
     };

@@ -119,7 +119,11 @@ impl Layout {
         let inner = |parts: Vec<String>, open: char, close: char| {
             let start = self.line(depth + 1);
             let parts: Vec<_> = parts.into_iter().map(|part| format!("{start}{part}")).collect();
-            if parts.is_empty() { format!("{open}{close}") } else { format!("{open}{}{}{close}", parts.join(","), self.line(depth)) }
+            if parts.is_empty() {
+                format!("{open}{close}")
+            } else {
+                format!("{open}{}{}{close}", parts.join(","), self.line(depth))
+            }
         };
         match value {
             Value::Object(fields) => {

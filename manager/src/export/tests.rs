@@ -69,11 +69,11 @@ fn the_rest_of_the_text_stays_as_it_was() {
             "{\n    \"mcpServers\": {}\n}",
             "{\n    \"mcpServers\": {\n        \"hostler\": {\n            \"url\": \"http://127.0.0.1:7400/mcp\"\n        }\n    }\n}",
         ),
-        ("{}", "{\n  \"mcpServers\": {\n    \"hostler\": {\n      \"url\": \"http://127.0.0.1:7400/mcp\"\n    }\n  }\n}"),
         (
-            "{\"b\": [1]}\n",
-            "{\"b\": [1], \"mcpServers\": {\"hostler\":{\"url\":\"http://127.0.0.1:7400/mcp\"}}}\n",
+            "{}",
+            "{\n  \"mcpServers\": {\n    \"hostler\": {\n      \"url\": \"http://127.0.0.1:7400/mcp\"\n    }\n  }\n}",
         ),
+        ("{\"b\": [1]}\n", "{\"b\": [1], \"mcpServers\": {\"hostler\":{\"url\":\"http://127.0.0.1:7400/mcp\"}}}\n"),
         (
             "{\r\n  \"mcpServers\": {\r\n    \"hostler\": {\"url\": \"old\", \"x\": 1},\r\n    \"z\": {}\r\n  }\r\n}",
             "{\r\n  \"mcpServers\": {\r\n    \"hostler\": {\r\n      \"url\": \"http://127.0.0.1:7400/mcp\"\r\n    },\r\n    \"z\": {}\r\n  }\r\n}",

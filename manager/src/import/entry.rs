@@ -54,7 +54,8 @@ impl Reading<'_> {
         if fields.get("disabled") == Some(&Value::Bool(true)) {
             out.insert("enabled".into(), false.into());
         }
-        let strange: Vec<_> = fields.keys().filter(|key| !KNOWN.contains(&key.as_str())).map(|k| format!("`{k}`")).collect();
+        let strange: Vec<_> =
+            fields.keys().filter(|key| !KNOWN.contains(&key.as_str())).map(|k| format!("`{k}`")).collect();
         if !strange.is_empty() {
             self.note(name, &format!("not taken over, because Hostler has no such setting: {}", strange.join(", ")));
         }
@@ -75,7 +76,9 @@ impl Reading<'_> {
         self.values(name, "env", fields, out);
         if let Some(cwd) = fields.get("cwd").and_then(Value::as_str) {
             out.insert("cwd".into(), self.text(name, cwd).into());
-        } else if let Some(project) = self.project.and_then(Path::to_str).filter(|_| self.source.client != Client::Plain) {
+        } else if let Some(project) =
+            self.project.and_then(Path::to_str).filter(|_| self.source.client != Client::Plain)
+        {
             // The client starts it in the project's folder, and its arguments may count on that.
             out.insert("cwd".into(), project.replace("${", "$${").into());
         }
@@ -109,7 +112,9 @@ impl Reading<'_> {
                 let variable = key.to_ascii_uppercase().replace('-', "_");
                 self.note(
                     name,
-                    &format!("`{block}.{key}` holds a secret as it stands; better: `${{{variable}}}` or `${{file:...}}`"),
+                    &format!(
+                        "`{block}.{key}` holds a secret as it stands; better: `${{{variable}}}` or `${{file:...}}`"
+                    ),
                 );
             }
             values.insert(key.clone(), text.into());
@@ -143,7 +148,10 @@ impl Reading<'_> {
         }
         if let Some(id) = inner.strip_prefix("input:") {
             let variable = variable_for(id);
-            self.note(name, &format!("`${{{inner}}}` was asked for by the client; set the variable `{variable}` instead"));
+            self.note(
+                name,
+                &format!("`${{{inner}}}` was asked for by the client; set the variable `{variable}` instead"),
+            );
             return format!("${{{variable}}}");
         }
         match inner {
@@ -200,7 +208,8 @@ pub(super) fn describe_inputs(inputs: &[Value], source: &Source, imported: &mut 
 
 /// The variable that takes the place of an input.
 fn variable_for(id: &str) -> String {
-    let name: String = id.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let name: String =
+        id.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
     if is_variable_name(&name) { name } else { format!("INPUT_{name}") }
 }
 

@@ -97,7 +97,11 @@ fn existing(root: &Value) -> Vec<(String, Map<String, Value>)> {
 }
 
 /// The name under which a server is new, or the name under which it is there already.
-fn place(known: &[(String, Map<String, Value>)], name: &str, definition: &Map<String, Value>) -> Result<String, String> {
+fn place(
+    known: &[(String, Map<String, Value>)],
+    name: &str,
+    definition: &Map<String, Value>,
+) -> Result<String, String> {
     let mut candidate = name.to_owned();
     let mut number = 1_usize;
     loop {
@@ -132,6 +136,7 @@ fn same(there: &Map<String, Value>, new: &Map<String, Value>) -> bool {
 
 fn has_literal_secrets(definition: &Map<String, Value>) -> bool {
     let values = ["env", "headers"].into_iter().filter_map(|block| definition.get(block)?.as_object()).flatten();
-    let mut secrets = values.filter(|(name, value)| sounds_secret(name) && !value.as_str().unwrap_or("").contains("${"));
+    let mut secrets =
+        values.filter(|(name, value)| sounds_secret(name) && !value.as_str().unwrap_or("").contains("${"));
     secrets.next().is_some()
 }

@@ -103,8 +103,10 @@ impl Source {
             Some(name) if name.starts_with('.') => folder.parent().unwrap_or(folder),
             _ => folder,
         });
-        let of_project = |client: &Client| folder.is_some_and(|folder| client.project_file(folder) == Some(whole.clone()));
-        let (client, project) = match (Client::ALL.into_iter().find(of_user), Client::ALL.into_iter().find(of_project)) {
+        let of_project =
+            |client: &Client| folder.is_some_and(|folder| client.project_file(folder) == Some(whole.clone()));
+        let (client, project) = match (Client::ALL.into_iter().find(of_user), Client::ALL.into_iter().find(of_project))
+        {
             (Some(client), _) => (client, None),
             (None, Some(client)) => (client, folder.map(Path::to_owned)),
             (None, None) => (Client::Plain, folder.map(Path::to_owned)),

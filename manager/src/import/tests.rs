@@ -69,11 +69,25 @@ fn the_files_that_exist_are_discovered_with_their_clients() {
     let clients: Vec<_> = found.iter().map(|source| source.client.word()).collect();
     assert_eq!(
         clients,
-        ["claude-desktop", "claude-desktop", "claude-code", "cursor", "vscode", "windsurf", "claude-code", "cursor", "vscode"]
+        [
+            "claude-desktop",
+            "claude-desktop",
+            "claude-code",
+            "cursor",
+            "vscode",
+            "windsurf",
+            "claude-code",
+            "cursor",
+            "vscode"
+        ]
     );
     assert_eq!(found.iter().filter(|source| source.project.is_some()).count(), 3);
     for source in found {
-        assert_eq!(Source::of_file(&source.file, &home.surroundings), source, "named by hand, it is known all the same");
+        assert_eq!(
+            Source::of_file(&source.file, &home.surroundings),
+            source,
+            "named by hand, it is known all the same"
+        );
     }
 }
 
@@ -161,7 +175,8 @@ fn claude_code_windsurf_and_cursor_have_their_own_spellings() {
     );
     assert_eq!(server(&imported, "w"), json!({"url": "https://e.com/mcp", "enabled": false}));
 
-    let imported = home.import(".cursor/mcp.json", r#"{"mcpServers": {"c": {"url": "wss://e.com"}}, "mcp": {"servers": {}}}"#);
+    let imported =
+        home.import(".cursor/mcp.json", r#"{"mcpServers": {"c": {"url": "wss://e.com"}}, "mcp": {"servers": {}}}"#);
     assert!(imported.servers.is_empty() && notes(&imported)[0].contains("WebSocket"));
     let imported = home.import("settings.json", r#"{"mcp": {"servers": {"s": {"command": "x"}}}}"#);
     assert_eq!(server(&imported, "s"), json!({"command": "x"}));
@@ -188,7 +203,11 @@ fn a_file_that_cannot_be_read_is_told() {
     let home = Home::new();
     let told = |file: &Path| {
         let source = Source::of_file(file, &home.surroundings);
-        import(&source, OWN.parse().unwrap()).err().unwrap().to_string().replace(home.folder.path().to_str().unwrap(), "")
+        import(&source, OWN.parse().unwrap())
+            .err()
+            .unwrap()
+            .to_string()
+            .replace(home.folder.path().to_str().unwrap(), "")
     };
     assert_eq!(told(&home.write("bad.json", "{\n \"a\": hunter2}")), "/bad.json:2:7: this is not JSON");
     assert_eq!(told(&home.folder.path().join("none")), "/none: there is no such file");
@@ -197,7 +216,10 @@ fn a_file_that_cannot_be_read_is_told() {
 #[test]
 fn importing_twice_adds_nothing_and_clashes_get_a_number() {
     let home = Home::new();
-    let first = home.import("a.json", r#"{"mcpServers": {"x": {"command": "one", "env": {"TOKEN": "hunter2"}}, "z": {"command": "z"}}}"#);
+    let first = home.import(
+        "a.json",
+        r#"{"mcpServers": {"x": {"command": "one", "env": {"TOKEN": "hunter2"}}, "z": {"command": "z"}}}"#,
+    );
     let second = home.import("b.json", r#"{"mcpServers": {"x": {"command": "two"}, "z": {"command": "z"}}}"#);
     let mut all = first;
     all.extend(second);
@@ -219,7 +241,8 @@ fn importing_twice_adds_nothing_and_clashes_get_a_number() {
     assert_eq!(again.text, text);
 
     // Moving a secret out, switching off and tuning are the user's own business.
-    let text = text.replace("hunter2", "${TOKEN}").replace("command: z", "command: z\n    enabled: false\n    idle: 5m");
+    let text =
+        text.replace("hunter2", "${TOKEN}").replace("command: z", "command: z\n    enabled: false\n    idle: 5m");
     fs::write(&file, text).unwrap();
     assert_eq!(merge(&all, &file).unwrap().added.len(), 0);
 }

@@ -112,7 +112,8 @@ fn end_of_block(text: &str, root: &Node, block: &tree::Key) -> usize {
     while line > block.place.line {
         let text = all.get(line - 1).copied().unwrap_or_default();
         let indent = text.len() - text.trim_start().len();
-        let outside = text.trim().is_empty() || indent <= column && (text.trim_start().starts_with('#') || text == "...");
+        let outside =
+            text.trim().is_empty() || indent <= column && (text.trim_start().starts_with('#') || text == "...");
         if !outside {
             break;
         }
@@ -182,7 +183,8 @@ fn flow(entry: &Entry) -> String {
 fn json(value: &Value) -> String {
     match value {
         Value::Object(fields) => {
-            let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{}: {}", quoted(name), json(value))).collect();
+            let fields: Vec<_> =
+                fields.iter().map(|(name, value)| format!("{}: {}", quoted(name), json(value))).collect();
             format!("{{{}}}", fields.join(", "))
         }
         Value::Array(items) => format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(", ")),

@@ -165,8 +165,10 @@ fn the_clients_spelling_is_understood() {
 fn listening_beyond_loopback_must_be_accepted_in_so_many_words() {
     assert_eq!(
         told("listen: 0.0.0.0:7400\nservers: {d: {builtin: demo}}\n"),
-        ["f:1:9: listen: `0.0.0.0:7400` can be reached from other machines, and nobody who connects is asked who they are; \
-          listen on `127.0.0.1`, or accept it in so many words: `http: {allow_unauthenticated_remote: true}`"]
+        [
+            "f:1:9: listen: `0.0.0.0:7400` can be reached from other machines, and nobody who connects is asked who they are; \
+          listen on `127.0.0.1`, or accept it in so many words: `http: {allow_unauthenticated_remote: true}`"
+        ]
     );
     let open = "servers: {d: {builtin: demo}}\nhttp: {allow_unauthenticated_remote: true";
     assert!(loaded(&format!("listen: '[::]:1'\n{open}}}")).plan.guards.any_host);
@@ -274,7 +276,7 @@ http: {hosts: ['a${EMPTY}']}
             "f:7:47: warning: virtual.v.servers.a.rename.xx: `xx` is not let through by `tools`, so this changes nothing",
             "f:8:7: warning: virtual.v.servers.b: this server is switched off, so nothing is taken from it",
             "f:9:6: warning: virtual.w: this offers nothing, because it takes from no server; name servers under `servers`",
-            "f:10:15: warning: http.hosts[0]: the variable `EMPTY` is set but empty; set it, or write `${EMPTY:-}` if that is meant",
+            "f:10:16: warning: http.hosts[0]: the variable `EMPTY` is set but empty; set it, or write `${EMPTY:-}` if that is meant",
         ]
     );
     assert_eq!(told(""), ["f:1:1: warning: there is no server in this file; add one under `servers`"]);
@@ -287,8 +289,10 @@ fn the_same_name_is_refused_wherever_it_stands() {
         ["f:2:14: mcpServers.a: `servers` has a server of this name too; rename one of them"]
     );
     assert_eq!(
-        told("servers: {a: {command: x}, b: {command: y}}\n\
-              virtual: {v: {servers: {a: {rename: {p: n}}, b: {rename: {q: n}}}}}\n"),
+        told(
+            "servers: {a: {command: x}, b: {command: y}}\n\
+              virtual: {v: {servers: {a: {rename: {p: n}}, b: {rename: {q: n}}}}}\n"
+        ),
         ["f:2:62: virtual.v.servers.b.rename.q: `n` is already the new name of a tool of `a`; \
           every tool of a view needs a name of its own"]
     );
@@ -332,10 +336,27 @@ fn files_are_read_within_bounds() {
 #[test]
 fn anything_that_is_yaml_is_answered_without_a_panic_and_without_an_inner_fault() {
     for text in [
-        "[]", "text", "1", "a", "servers: []", "servers: {a: 1}", "servers: {a: [1]}", "servers: {a: {command: {}}}",
-        "limits: 5", "http: {hosts: {a: b}}", "virtual: {v: {servers: [a]}}", "? {a: b}\n: c", "servers: {'': {command: x}}",
-        "servers: {a: {args: [[x]], command: [x]}}", "threads: 99999999999999999999", "threads: 1e3", "limits: {body: 1.5}",
-        "federated: null", "federated: {servers: null}", "defaults: {idle: {}}", "servers: {a: {command: ''}}",
+        "[]",
+        "text",
+        "1",
+        "a",
+        "servers: []",
+        "servers: {a: 1}",
+        "servers: {a: [1]}",
+        "servers: {a: {command: {}}}",
+        "limits: 5",
+        "http: {hosts: {a: b}}",
+        "virtual: {v: {servers: [a]}}",
+        "? {a: b}\n: c",
+        "servers: {'': {command: x}}",
+        "servers: {a: {args: [[x]], command: [x]}}",
+        "threads: 99999999999999999999",
+        "threads: 1e3",
+        "limits: {body: 1.5}",
+        "federated: null",
+        "federated: {servers: null}",
+        "defaults: {idle: {}}",
+        "servers: {a: {command: ''}}",
     ] {
         for problem in told(text) {
             assert!(!problem.contains("cannot be read"), "{text}: {problem}");

@@ -21,8 +21,7 @@ struct Setting {
 impl Setting {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let surroundings =
-            Surroundings::new([("HOME".to_owned(), "/h".to_owned())].into(), folder.path().to_owned());
+        let surroundings = Surroundings::new([("HOME".to_owned(), "/h".to_owned())].into(), folder.path().to_owned());
         Self { folder, surroundings }
     }
 

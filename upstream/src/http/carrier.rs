@@ -43,8 +43,6 @@ const ERROR_BODY: usize = 64 << 10;
 pub struct Carrier {
     /// Where the server is.
     pub endpoint: Arc<Endpoint>,
-    /// The connections of the thread that opened it, for messages that are sent in nobody's name.
-    pub home: Arc<Pool>,
     era: Era,
     session: OnceLock<HeaderValue>,
     version: OnceLock<HeaderValue>,
@@ -64,8 +62,8 @@ impl Drop for Slot {
 impl Carrier {
     /// A carrier that has sent nothing yet.
     #[must_use]
-    pub fn new(endpoint: Arc<Endpoint>, home: Arc<Pool>, era: Era, bound: usize) -> Self {
-        Self { endpoint, home, era, session: OnceLock::new(), version: OnceLock::new(), in_flight: Arc::default(), bound }
+    pub fn new(endpoint: Arc<Endpoint>, era: Era, bound: usize) -> Self {
+        Self { endpoint, era, session: OnceLock::new(), version: OnceLock::new(), in_flight: Arc::default(), bound }
     }
 
     /// Calls in flight.
@@ -174,7 +172,24 @@ impl Carrier {
             let what = "no longer knows the session";
             return Err(self.endpoint.failure(Kind::SessionNotFound, Retry::NeverSent, what));
         }
+        if response.status() == StatusCode::BAD_REQUEST && self.session.get().is_some() {
+            return self.doubt_session(response).await;
+        }
         Ok(response)
+    }
+
+    /// Several servers answer 400 where the specification says 404. An answer to the request itself has its id; without
+    /// one, the request was refused as a whole, and the session is what it was refused for.
+    async fn doubt_session(&self, response: Response<PooledBody>) -> Result<Response<PooledBody>, Failure> {
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, ERROR_BODY).collect().await;
+        let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let answered = wire::Envelope::parse(&body, crate::mux::DEPTH).is_ok_and(|envelope| envelope.id.is_some());
+        if answered {
+            return Ok(Response::from_parts(head, PooledBody::read(body)));
+        }
+        let failure = self.endpoint.failure(Kind::SessionNotFound, Retry::NeverSent, "no longer knows the session");
+        Err(failure.with_detail(String::from_utf8_lossy(&body[..body.len().min(200)])))
     }
 
     /// Makes a failure of an answer that is neither JSON nor events.

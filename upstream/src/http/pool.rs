@@ -157,14 +157,25 @@ struct Lease {
 
 /// The body of an answer. Read to its end, its connection goes back to the pool; dropped before, the connection closes.
 pub struct PooledBody {
-    incoming: Incoming,
+    source: Source,
     lease: Option<Lease>,
 }
 
+enum Source {
+    Incoming(Incoming),
+    Read(Bytes),
+}
+
 impl PooledBody {
+    /// A body that has been read already.
+    #[must_use]
+    pub fn read(bytes: Bytes) -> Self {
+        Self { source: Source::Read(bytes), lease: None }
+    }
+
     fn new(incoming: Incoming, lease: Lease) -> Self {
-        let mut body = Self { incoming, lease: Some(lease) };
-        if body.incoming.is_end_stream() {
+        let mut body = Self { source: Source::Incoming(incoming), lease: Some(lease) };
+        if body.is_end_stream() {
             body.release();
         }
         body
@@ -182,10 +193,14 @@ impl Body for PooledBody {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+        let frame = match &mut self.source {
+            Source::Incoming(incoming) => ready!(Pin::new(incoming).poll_frame(cx)),
+            Source::Read(bytes) if bytes.is_empty() => None,
+            Source::Read(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
+        };
         match &frame {
             None => self.release(),
-            Some(Ok(_)) if self.incoming.is_end_stream() => self.release(),
+            Some(Ok(_)) if self.is_end_stream() => self.release(),
             Some(Ok(_)) => {}
             Some(Err(_)) => self.lease = None,
         }
@@ -193,10 +208,16 @@ impl Body for PooledBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.source {
+            Source::Incoming(incoming) => incoming.is_end_stream(),
+            Source::Read(bytes) => bytes.is_empty(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.source {
+            Source::Incoming(incoming) => incoming.size_hint(),
+            Source::Read(bytes) => SizeHint::with_exact(bytes.len() as u64),
+        }
     }
 }

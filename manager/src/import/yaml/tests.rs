@@ -7,7 +7,8 @@ use serde_json::json;
 use super::*;
 
 fn entries() -> Vec<Entry> {
-    let definition = json!({"command": "npx", "args": ["-y", "@scope/x", "1.10"], "env": {"A_B": "y", "C": "é \"q\"\n"}});
+    let definition =
+        json!({"command": "npx", "args": ["-y", "@scope/x", "1.10"], "env": {"A_B": "y", "C": "é \"q\"\n"}});
     let Value::Object(definition) = definition else { panic!("an object") };
     vec![Entry { name: "new".into(), definition }]
 }
@@ -18,7 +19,8 @@ fn block(indent: usize) -> String {
     lines.lines().map(|line| format!("{}{line}\n", " ".repeat(indent))).collect()
 }
 
-const FLOW: &str = r#""new": {"command": "npx", "args": ["-y", "@scope/x", "1.10"], "env": {"A_B": "y", "C": "é \"q\"\n"}}"#;
+const FLOW: &str =
+    r#""new": {"command": "npx", "args": ["-y", "@scope/x", "1.10"], "env": {"A_B": "y", "C": "é \"q\"\n"}}"#;
 
 #[test]
 fn new_servers_stand_where_a_person_would_put_them() {
@@ -41,7 +43,10 @@ fn new_servers_stand_where_a_person_would_put_them() {
         ("servers: { a: {command: x} }\n".into(), format!("servers: {{{FLOW},  a: {{command: x}} }}\n")),
         ("{}".into(), format!("{{\"servers\": {{{FLOW}}}}}")),
         ("{\"log\": {}}".into(), format!("{{\"servers\": {{{FLOW}}}, \"log\": {{}}}}")),
-        ("servers:\r\n  a: {command: x}\r\n".into(), format!("servers:\r\n  a: {{command: x}}\r\n{}", two.replace('\n', "\r\n"))),
+        (
+            "servers:\r\n  a: {command: x}\r\n".into(),
+            format!("servers:\r\n  a: {{command: x}}\r\n{}", two.replace('\n', "\r\n")),
+        ),
     ] {
         assert_eq!(insert(&before, &entries()).as_deref(), Some(after.as_str()), "into {before:?}");
     }
@@ -50,7 +55,13 @@ fn new_servers_stand_where_a_person_would_put_them() {
 #[test]
 fn where_there_is_no_safe_place_nothing_is_inserted() {
     for text in [
-        "servers: ~\n", "servers: &a\n  <<: *b\n", "servers: []\n", "[]", "text", "a: [", "x: &x {a: {command: y}}\nservers: *x\n",
+        "servers: ~\n",
+        "servers: &a\n  <<: *b\n",
+        "servers: []\n",
+        "[]",
+        "text",
+        "a: [",
+        "x: &x {a: {command: y}}\nservers: *x\n",
     ] {
         assert_eq!(insert(text, &entries()), None, "{text}");
     }
@@ -59,14 +70,67 @@ fn where_there_is_no_safe_place_nothing_is_inserted() {
 #[test]
 fn texts_are_read_back_as_they_were() {
     let all = [
-        "", "a", "-y", "--flag=x", "-1", "- x", "---", "true", "No", "~", "~/x", "./x", ".5", "1e3", "a: b", "a #b", "#", "*a", "&a", "!t",
-        "%x", "@x", "`x`", "'q'", "\"q\"", "\\", "tab\t", "nl\n", "cr\r", "\u{7f}", "\u{85}", "\u{2028}", "\u{feff}", "日本 😀", "${VAR}",
-        "{x}", "[x]", "a,b", "=", "<<", "null", "0x1F", "2026-11-21", "12:30", "-.inf", ".nan", "a/b@c", " lead", "trail ", "?", "? x", "|", ">",
+        "",
+        "a",
+        "-y",
+        "--flag=x",
+        "-1",
+        "- x",
+        "---",
+        "true",
+        "No",
+        "~",
+        "~/x",
+        "./x",
+        ".5",
+        "1e3",
+        "a: b",
+        "a #b",
+        "#",
+        "*a",
+        "&a",
+        "!t",
+        "%x",
+        "@x",
+        "`x`",
+        "'q'",
+        "\"q\"",
+        "\\",
+        "tab\t",
+        "nl\n",
+        "cr\r",
+        "\u{7f}",
+        "\u{85}",
+        "\u{2028}",
+        "\u{feff}",
+        "日本 😀",
+        "${VAR}",
+        "{x}",
+        "[x]",
+        "a,b",
+        "=",
+        "<<",
+        "null",
+        "0x1F",
+        "2026-11-21",
+        "12:30",
+        "-.inf",
+        ".nan",
+        "a/b@c",
+        " lead",
+        "trail ",
+        "?",
+        "? x",
+        "|",
+        ">",
     ];
     let args: Vec<Value> = all.iter().map(|text| (*text).into()).collect();
-    let env: Map<String, Value> = all.iter().filter(|t| !t.is_empty()).map(|text| ((*text).to_owned(), (*text).into())).collect();
+    let env: Map<String, Value> =
+        all.iter().filter(|t| !t.is_empty()).map(|text| ((*text).to_owned(), (*text).into())).collect();
     for before in ["", "servers: {}\n"] {
-        let Value::Object(definition) = json!({"args": args, "env": env, "enabled": false}) else { panic!("an object") };
+        let Value::Object(definition) = json!({"args": args, "env": env, "enabled": false}) else {
+            panic!("an object")
+        };
         let entry = Entry { name: "x".into(), definition: definition.clone() };
         let text = insert(before, &[entry]).expect(before);
         let read = tree::parse(&text, None).unwrap().plain();
