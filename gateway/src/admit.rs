@@ -86,7 +86,9 @@ mod tests {
 
     #[test]
     fn hosts_are_read_from_every_form() {
-        for (authority, host) in [("a:1", "a"), ("a", "a"), ("[::1]:8", "::1"), ("[::1]", "::1"), ("127.0.0.1:7400", "127.0.0.1")] {
+        for (authority, host) in
+            [("a:1", "a"), ("a", "a"), ("[::1]:8", "::1"), ("[::1]", "::1"), ("127.0.0.1:7400", "127.0.0.1")]
+        {
             assert_eq!(host_of(authority), host);
         }
         assert!(is_loopback("127.0.0.5") && is_loopback("::1") && is_loopback("LocalHost"));

@@ -63,7 +63,8 @@ pub fn fault(fault: &Fault) -> Failure {
 #[must_use]
 pub fn era(envelope: &Envelope, headers: Option<&HeaderMap>) -> Era {
     let header = headers.and_then(|h| h.get(VERSION)).and_then(|v| v.to_str().ok());
-    let marked = envelope.protocol_version.is_some() || header.and_then(Version::parse).is_some_and(|v| v.era() == Era::Modern);
+    let marked =
+        envelope.protocol_version.is_some() || header.and_then(Version::parse).is_some_and(|v| v.era() == Era::Modern);
     if marked { Era::Modern } else { Era::Legacy }
 }
 
@@ -71,7 +72,13 @@ pub fn era(envelope: &Envelope, headers: Option<&HeaderMap>) -> Era {
 ///
 /// # Errors
 /// What the client did wrong, in the order of the specification's validation.
-pub fn streamable(gateway: &Arc<Gateway>, place: Place, headers: &HeaderMap, body: Bytes, envelope: Envelope) -> Result<Call, Failure> {
+pub fn streamable(
+    gateway: &Arc<Gateway>,
+    place: Place,
+    headers: &HeaderMap,
+    body: Bytes,
+    envelope: Envelope,
+) -> Result<Call, Failure> {
     let era = era(&envelope, Some(headers));
     let method = envelope.method(&body).into_owned();
     let session = match era {
@@ -113,7 +120,9 @@ pub fn session(gateway: &Gateway, place: &Place, headers: &HeaderMap) -> Result<
         return Err(Failure::client(Kind::InvalidRequest, text));
     };
     let session = id.to_str().ok().and_then(|id| gateway.sessions.get(id)).filter(|s| s.place == *place);
-    let session = session.ok_or_else(|| Failure::client(Kind::SessionNotFound, "the session is unknown or has ended; initialize anew"))?;
+    let session = session.ok_or_else(|| {
+        Failure::client(Kind::SessionNotFound, "the session is unknown or has ended; initialize anew")
+    })?;
     session.touch();
     Ok(session)
 }
@@ -124,7 +133,10 @@ fn legacy_version(headers: &HeaderMap) -> Result<(), Failure> {
         None => Ok(()),
         Some(value) => match value.to_str().ok().and_then(Version::parse) {
             Some(version) if version.era() == Era::Legacy => Ok(()),
-            _ => Err(Failure::client(Kind::UnsupportedVersion, "the revision in the header MCP-Protocol-Version is not served")),
+            _ => Err(Failure::client(
+                Kind::UnsupportedVersion,
+                "the revision in the header MCP-Protocol-Version is not served",
+            )),
         },
     }
 }
@@ -162,7 +174,8 @@ pub fn modern_headers(envelope: &Envelope, body: &[u8], method: &str, headers: &
         _ => return Ok(()),
     };
     let header = header_text(headers, &NAME)?;
-    let decoded = wire::header::decode_header(&header).ok_or_else(|| mismatch("the header Mcp-Name is not well encoded"))?;
+    let decoded =
+        wire::header::decode_header(&header).ok_or_else(|| mismatch("the header Mcp-Name is not well encoded"))?;
     let named = source.and_then(|span| wire::text(span.of(body)));
     match named {
         Some(named) if named == decoded => Ok(()),
@@ -199,6 +212,7 @@ pub fn modern_request(call: &Call) -> Result<(), Failure> {
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<std::borrow::Cow<'a, str>, Failure> {
     let value = headers.get(name).ok_or_else(|| mismatch(format!("the header {name} is missing")))?;
-    let text = value.to_str().map_err(|_| mismatch(format!("the header {name} has characters that are not allowed")))?;
+    let text =
+        value.to_str().map_err(|_| mismatch(format!("the header {name} has characters that are not allowed")))?;
     Ok(text.trim().into())
 }

@@ -152,7 +152,9 @@ mod tests {
 
     fn catalog(tools: &[&str]) -> Arc<Catalog> {
         let mut catalog = Catalog::default();
-        let raws = tools.iter().map(|name| Bytes::from(format!("{{\"name\":\"{name}\",\"big\":12345678901234567890,\"x\":{{\"name\":1}}}}")));
+        let raws = tools.iter().map(|name| {
+            Bytes::from(format!("{{\"name\":\"{name}\",\"big\":12345678901234567890,\"x\":{{\"name\":1}}}}"))
+        });
         catalog.set(ListKind::Tools, raws);
         let uris = ["file:///a"].iter().map(|uri| Bytes::from(format!("{{\"uri\":\"{uri}\",\"name\":\"a\"}}")));
         catalog.set(ListKind::Resources, uris);
@@ -166,10 +168,15 @@ mod tests {
     #[test]
     fn names_are_prefixed_and_lead_back() {
         let (a, b) = (ServerName::new("a").unwrap(), ServerName::new("b_1").unwrap());
-        let face = Face::build(&view(vec![Selection::all_of(a), Selection::all_of(b.clone())]), |_| Some(catalog(&["read", "write"])));
+        let face = Face::build(&view(vec![Selection::all_of(a), Selection::all_of(b.clone())]), |_| {
+            Some(catalog(&["read", "write"]))
+        });
         let keys: Vec<_> = face.list(ListKind::Tools).iter().map(|s| s.key.as_str()).collect();
         assert_eq!(keys, ["a__read", "a__write", "b_1__read", "b_1__write"]);
-        assert_eq!(face.list(ListKind::Tools)[0].raw, "{\"name\":\"a__read\",\"big\":12345678901234567890,\"x\":{\"name\":1}}");
+        assert_eq!(
+            face.list(ListKind::Tools)[0].raw,
+            "{\"name\":\"a__read\",\"big\":12345678901234567890,\"x\":{\"name\":1}}"
+        );
         assert_eq!(*face.origin(ListKind::Tools, "b_1__write").unwrap(), Origin { server: b, name: "write".into() });
         assert_eq!(face.list(ListKind::Resources)[1].key, "b.1+file:///a");
     }
@@ -178,7 +185,9 @@ mod tests {
     fn selections_choose_rename_and_describe() {
         let mut selection = Selection::all_of(ServerName::new("a").unwrap());
         selection.tools = Filter { allow: vec![Pattern::new("r*")], deny: vec![Pattern::new("*_raw")] };
-        selection.overrides.insert("read".into(), Override { name: Some("get".into()), description: Some("Gets \"it\"".into()) });
+        selection
+            .overrides
+            .insert("read".into(), Override { name: Some("get".into()), description: Some("Gets \"it\"".into()) });
         let face = Face::build(&view(vec![selection]), |_| Some(catalog(&["read", "read_raw", "write"])));
         let shown = face.list(ListKind::Tools);
         assert_eq!(shown.len(), 1);

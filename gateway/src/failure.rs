@@ -85,9 +85,11 @@ fn status(kind: Kind, tone: Tone<'_>) -> StatusCode {
         Kind::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
         Kind::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Kind::Parse | Kind::InvalidRequest | Kind::HeaderMismatch | Kind::UnsupportedVersion | Kind::MissingCapability => {
-            StatusCode::BAD_REQUEST
-        }
+        Kind::Parse
+        | Kind::InvalidRequest
+        | Kind::HeaderMismatch
+        | Kind::UnsupportedVersion
+        | Kind::MissingCapability => StatusCode::BAD_REQUEST,
         Kind::MethodNotFound if modern => StatusCode::NOT_FOUND,
         Kind::InvalidParams | Kind::ResourceNotFound if modern => StatusCode::BAD_REQUEST,
         Kind::Overloaded | Kind::Stopping if tone.id.is_none() => StatusCode::SERVICE_UNAVAILABLE,
@@ -147,7 +149,9 @@ mod tests {
             (Kind::UnsupportedVersion, -32022, 400, -32022, 400),
         ];
         for (kind, legacy_code, legacy_status, modern_code, modern_status) in cases {
-            for (era, code, status) in [(Era::Legacy, legacy_code, legacy_status), (Era::Modern, modern_code, modern_status)] {
+            for (era, code, status) in
+                [(Era::Legacy, legacy_code, legacy_status), (Era::Modern, modern_code, modern_status)]
+            {
                 let tone = Tone { era, id: Some(b"1"), requested: None, serves: (true, true) };
                 let (got, body) = answer(&Failure::client(kind, "x"), tone);
                 assert_eq!(got.as_u16(), status, "{kind:?} {era:?}");
@@ -162,6 +166,11 @@ mod tests {
         let tone = Tone { era: Era::Modern, id: Some(b"\"a\""), requested: Some("1900-01-01"), serves: (false, true) };
         let (_, body) = answer(&Failure::client(Kind::UnsupportedVersion, "x"), tone);
         let body = String::from_utf8_lossy(&body).into_owned();
-        assert!(body.contains("\"requested\":\"1900-01-01\"") && body.contains("2025-11-25") && !body.contains("2026-07-28"), "{body}");
+        assert!(
+            body.contains("\"requested\":\"1900-01-01\"")
+                && body.contains("2025-11-25")
+                && !body.contains("2026-07-28"),
+            "{body}"
+        );
     }
 }

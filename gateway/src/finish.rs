@@ -79,8 +79,10 @@ impl Ticket {
 
 /// Methods that the specification names; others do not become labels.
 fn wire_method(method: &str) -> bool {
-    let families = ["tools/", "prompts/", "resources/", "completion/", "server/", "subscriptions/", "logging/", "tasks/"];
-    families.iter().any(|family| method.starts_with(family)) && method.len() < 40 || matches!(method, "initialize" | "ping")
+    let families =
+        ["tools/", "prompts/", "resources/", "completion/", "server/", "subscriptions/", "logging/", "tasks/"];
+    families.iter().any(|family| method.starts_with(family)) && method.len() < 40
+        || matches!(method, "initialize" | "ping")
 }
 
 impl Drop for Ticket {

@@ -20,9 +20,9 @@ use crate::{
     failure::{self, Tone},
     finish::Ticket,
     gateway::Lane,
+    in_flight::{Begun, Calls},
     own, respond, restore, rewrite,
     route::Trip,
-    session::Begun,
     trail::Trail,
 };
 
@@ -99,7 +99,9 @@ struct Delivered {
 async fn deliver(lane: &Lane, call: &Call, trip: &Trip) -> Result<Delivered, Failure> {
     let bounds = &trip.server.spec().bounds;
     let begun = match (&call.session, call.envelope.id) {
-        (Some(session), Some(id)) => Some(session.begin(&call.share(id), lane.gateway.plan.load().limits.session_calls)?),
+        (Some(session), Some(id)) => {
+            Some(Calls::begin(session, &call.share(id), lane.gateway.plan.load().limits.session_calls)?)
+        }
         _ => None,
     };
     let bell = begun.as_ref().map(|b| b.cancelled.clone());
@@ -164,7 +166,13 @@ async fn lease(lane: &Lane, call: &Call, trip: &Trip) -> Result<Arc<Link>, Failu
     .await
 }
 
-async fn send(lane: &Lane, call: &Call, trip: &Trip, link: &Arc<Link>, begun: Option<&Begun>) -> Result<Answer, Failure> {
+async fn send(
+    lane: &Lane,
+    call: &Call,
+    trip: &Trip,
+    link: &Arc<Link>,
+    begun: Option<&Begun>,
+) -> Result<Answer, Failure> {
     note_subscription(call, trip, link);
     let out: Box<Outgoing> = call.outgoing(&trip.edits, trip.name.as_deref());
     let peer = call.session.as_ref().map(|session| session.peer());
@@ -178,7 +186,13 @@ async fn send(lane: &Lane, call: &Call, trip: &Trip, link: &Arc<Link>, begun: Op
     Ok(answer)
 }
 
-async fn follow(lane: &Lane, call: Call, trip: Trip, ticket: Ticket, got: Delivered) -> Result<Outcome, (Failure, Ticket)> {
+async fn follow(
+    lane: &Lane,
+    call: Call,
+    trip: Trip,
+    ticket: Ticket,
+    got: Delivered,
+) -> Result<Outcome, (Failure, Ticket)> {
     let Delivered { link, answer, begun, deadline } = got;
     let prefixed = prefixed(lane, &call);
     match answer {
@@ -190,14 +204,17 @@ async fn follow(lane: &Lane, call: Call, trip: Trip, ticket: Ticket, got: Delive
                 let body = Body::server(response.into_body(), slot).with_ticket(ticket);
                 return Ok(Outcome::Whole { status, body });
             }
-            let mut replies = Replies::new(link.clone(), lane.pool.clone(), Answer::Http { response, media: Media::Json, slot });
+            let mut replies =
+                Replies::new(link.clone(), lane.pool.clone(), Answer::Http { response, media: Media::Json, slot });
             match timeout_at(deadline, replies.next()).await {
                 Ok(Some(Ok(message))) => Ok(whole(&call, &link, prefixed, message, status, ticket)),
                 Ok(Some(Err(failure))) => Err((failure, ticket)),
                 Ok(None) | Err(_) => Err((late(&trip, trip.server.spec().bounds.call_deadline), ticket)),
             }
         }
-        Answer::Http { response, media: Media::Events, slot } if call.era == Era::Modern && !prefixed && call.session.is_none() => {
+        Answer::Http { response, media: Media::Events, slot }
+            if call.era == Era::Modern && !prefixed && call.session.is_none() =>
+        {
             Ok(Outcome::Raw(Body::server(response.into_body(), slot).with_ticket(ticket)))
         }
         answer => Box::pin(several(lane, call, trip, ticket, Delivered { link, answer, begun, deadline })).await,
@@ -205,7 +222,13 @@ async fn follow(lane: &Lane, call: Call, trip: Trip, ticket: Ticket, got: Delive
 }
 
 /// An answer that may come in several messages; it often does not.
-async fn several(lane: &Lane, call: Call, trip: Trip, ticket: Ticket, got: Delivered) -> Result<Outcome, (Failure, Ticket)> {
+async fn several(
+    lane: &Lane,
+    call: Call,
+    trip: Trip,
+    ticket: Ticket,
+    got: Delivered,
+) -> Result<Outcome, (Failure, Ticket)> {
     let Delivered { link, answer, begun, deadline } = got;
     let prefixed = prefixed(lane, &call);
     let replies = Replies::new(link.clone(), lane.pool.clone(), answer);
@@ -236,7 +259,14 @@ fn prefixed(lane: &Lane, call: &Call) -> bool {
 }
 
 /// The answer, under the caller's names.
-fn whole(call: &Call, link: &Arc<Link>, prefixed: bool, message: Message, status: StatusCode, mut ticket: Ticket) -> Outcome {
+fn whole(
+    call: &Call,
+    link: &Arc<Link>,
+    prefixed: bool,
+    message: Message,
+    status: StatusCode,
+    mut ticket: Ticket,
+) -> Outcome {
     if message.envelope.kind == Shape::Error {
         ticket.answered_error();
     }

@@ -15,7 +15,8 @@ use crate::call::Call;
 /// # Errors
 /// `InvalidParams` when there are none.
 pub fn read(call: &Call) -> Result<Introduction, Failure> {
-    let params = call.envelope.params.ok_or_else(|| Failure::client(Kind::InvalidParams, "`initialize` lacks `params`"))?;
+    let params =
+        call.envelope.params.ok_or_else(|| Failure::client(Kind::InvalidParams, "`initialize` lacks `params`"))?;
     let own = call.share(params);
     let capabilities = wire::field(&own, "capabilities").unwrap_or(b"{}");
     let shared = format!(

@@ -12,6 +12,7 @@ mod failure;
 mod finish;
 mod forward;
 pub mod gateway;
+mod in_flight;
 mod introduce;
 mod level;
 pub mod listen;

@@ -72,7 +72,10 @@ pub async fn serve(lane: Lane, listener: std::net::TcpListener) -> io::Result<()
         };
         let limits = lane.gateway.plan.load().limits.clone();
         if open.load(std::sync::atomic::Ordering::Relaxed) >= limits.connections {
-            tracing::warn!(limit = limits.connections, "a connection is closed: the limit (`limits.connections`) is reached");
+            tracing::warn!(
+                limit = limits.connections,
+                "a connection is closed: the limit (`limits.connections`) is reached"
+            );
             continue;
         }
         let _ = stream.set_nodelay(true);

@@ -16,12 +16,7 @@ use wire::{
     names,
 };
 
-use crate::{
-    call::Call,
-    forward::Outcome,
-    gateway::Lane,
-    listeners::Wish,
-};
+use crate::{call::Call, forward::Outcome, gateway::Lane, listeners::Wish};
 
 /// URIs that one listener may name.
 const URIS: usize = 1000;
@@ -38,7 +33,11 @@ pub fn listen(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
     let id = call.envelope.id.map(|span| call.share(span)).unwrap_or_default();
     let filter = call.envelope.params.and_then(|span| wire::field(call.part(span), "notifications")).unwrap_or(b"{}");
     let on = |key| wire::field(filter, key) == Some(b"true");
-    let wish = Wish { tools: on("toolsListChanged"), prompts: on("promptsListChanged"), resources: on("resourcesListChanged") };
+    let wish = Wish {
+        tools: on("toolsListChanged"),
+        prompts: on("promptsListChanged"),
+        resources: on("resourcesListChanged"),
+    };
     let uris: Vec<String> = wire::field(filter, "resourceSubscriptions")
         .filter(|list| list.first() == Some(&b'['))
         .into_iter()
@@ -66,7 +65,11 @@ pub fn listen(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
 
 fn acknowledgement(id: &[u8], wish: Wish, uris: &[String]) -> Bytes {
     let mut granted = Vec::new();
-    for (key, on) in [("toolsListChanged", wish.tools), ("promptsListChanged", wish.prompts), ("resourcesListChanged", wish.resources)] {
+    for (key, on) in [
+        ("toolsListChanged", wish.tools),
+        ("promptsListChanged", wish.prompts),
+        ("resourcesListChanged", wish.resources),
+    ] {
         if on {
             granted.push(format!("\"{key}\":true"));
         }
@@ -91,7 +94,8 @@ fn listen_at_servers(lane: &Lane, call: &Call, id: &Bytes, uris: &[String]) -> (
     for selection in &view.selections {
         let Some(server) = lane.gateway.fleet.get(selection.server.as_str()) else { continue };
         let mine = uris.iter().filter_map(|uri| {
-            let (name, original) = if view.prefix { names::split_uri(uri)? } else { (selection.server.to_string(), uri.as_str()) };
+            let (name, original) =
+                if view.prefix { names::split_uri(uri)? } else { (selection.server.to_string(), uri.as_str()) };
             let wanted = name == selection.server.as_str() && selection.resources.lets(original);
             wanted.then(|| (uri.clone(), original.to_owned()))
         });
@@ -110,7 +114,15 @@ fn listen_at_servers(lane: &Lane, call: &Call, id: &Bytes, uris: &[String]) -> (
     (from, honoured)
 }
 
-async fn follow(lane: Lane, server: Arc<Server>, uris: Vec<String>, meta: Bytes, id: Bytes, prefix: bool, to: mpsc::Sender<Bytes>) {
+async fn follow(
+    lane: Lane,
+    server: Arc<Server>,
+    uris: Vec<String>,
+    meta: Bytes,
+    id: Bytes,
+    prefix: bool,
+    to: mpsc::Sender<Bytes>,
+) {
     let listening = async {
         loop {
             if let Err(failure) = follow_once(&lane, &server, &uris, &meta, &id, prefix, &to).await {
@@ -188,7 +200,8 @@ impl Listening {
     /// The answer to the long request: the subscription ended in order.
     fn goodbye(&self) -> Bytes {
         let id = String::from_utf8_lossy(&self.id);
-        let result = format!("{{\"resultType\":\"complete\",\"_meta\":{{\"io.modelcontextprotocol/subscriptionId\":{id}}}}}");
+        let result =
+            format!("{{\"resultType\":\"complete\",\"_meta\":{{\"io.modelcontextprotocol/subscriptionId\":{id}}}}}");
         wire::build::result(&self.id, result.as_bytes()).into()
     }
 }

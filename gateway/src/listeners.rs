@@ -65,7 +65,8 @@ impl Listeners {
         let mut entries = self.entries.lock();
         entries.retain(|entry| !entry.to.is_closed());
         for entry in entries.iter().filter(|entry| entry.view == view) {
-            let mut methods: Vec<_> = lists.iter().filter(|kind| entry.wish.covers(**kind)).map(|kind| kind.changed()).collect();
+            let mut methods: Vec<_> =
+                lists.iter().filter(|kind| entry.wish.covers(**kind)).map(|kind| kind.changed()).collect();
             methods.dedup();
             for method in methods {
                 // A full queue holds the same news already.

@@ -53,7 +53,7 @@ fn initialized(lane: &Lane, call: &Call) {
 /// A call is given up: it ends here at once, and its server is told.
 async fn cancelled(lane: &Lane, call: &Call) {
     let (Some(session), Some(id)) = (&call.session, call.envelope.request_id) else { return };
-    let Some((went, bell)) = session.call(call.part(id)) else { return };
+    let Some((went, bell)) = session.calls.find(call.part(id)) else { return };
     let reason = call.envelope.params.and_then(|p| wire::field(call.part(p), "reason")).and_then(wire::text);
     bell.notify_one();
     if let Some((link, upstream_id)) = went {

@@ -45,8 +45,16 @@ impl Outlet {
     /// An empty stream.
     #[must_use]
     pub fn new(number: u64, primed: bool) -> Arc<Self> {
-        let state =
-            State { kept: VecDeque::new(), bytes: 0, next: 1, sent: 0, done: false, reader: 0, reading: false, lost: 0 };
+        let state = State {
+            kept: VecDeque::new(),
+            bytes: 0,
+            next: 1,
+            sent: 0,
+            done: false,
+            reader: 0,
+            reading: false,
+            lost: 0,
+        };
         Arc::new(Self { number, primed, state: Mutex::new(state), wake: Notify::new(), room: Notify::new() })
     }
 

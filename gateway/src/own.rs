@@ -19,8 +19,7 @@ use crate::{
     call::Call,
     forward::Outcome,
     gateway::Lane,
-    introduce,
-    level, lists, listen_modern,
+    introduce, level, listen_modern, lists,
     place::Place,
     restore,
     session::{Session, Wire},
@@ -66,7 +65,8 @@ pub fn result(call: &Call, result: &[u8]) -> Result<Outcome, Failure> {
 pub async fn initialize(lane: &Lane, call: &Call, wire: Wire) -> Result<(Arc<Session>, Outcome), Failure> {
     let introduction = introduce::read(call)?;
     let asked = call.envelope.params.and_then(|p| wire::field(call.part(p), "protocolVersion")).and_then(wire::text);
-    let asked = asked.ok_or_else(|| Failure::client(Kind::InvalidParams, "`params` of initialize lacks `protocolVersion`"))?;
+    let asked =
+        asked.ok_or_else(|| Failure::client(Kind::InvalidParams, "`params` of initialize lacks `protocolVersion`"))?;
     let version = Version::parse(&asked).filter(|v| v.era() == Era::Legacy).unwrap_or(Version::V2025_11_25);
     wait_settled(lane, &call.place).await?;
     if !lane.gateway.eras(&call.place)?.1 {
@@ -246,7 +246,12 @@ pub async fn wait_settled(lane: &Lane, place: &Place) -> Result<(), Failure> {
 }
 
 async fn set_level(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
-    let wrong = || Failure::client(Kind::InvalidParams, "`level` must be one of debug, info, notice, warning, error, critical, alert, emergency");
+    let wrong = || {
+        Failure::client(
+            Kind::InvalidParams,
+            "`level` must be one of debug, info, notice, warning, error, critical, alert, emergency",
+        )
+    };
     let rank = call.envelope.level.and_then(|span| level::rank(call.part(span))).ok_or_else(wrong)?;
     if let Some(session) = &call.session {
         session.set_level(rank);

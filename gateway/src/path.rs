@@ -10,8 +10,8 @@ use hyper::body::Incoming;
 use wire::{Envelope, Shape, era::Era};
 
 use crate::{
-    admit, body::Body, call::Call, enter, finish::Ticket, forward, forward::Outcome, gateway::Lane, lists, notify, own, place::Place,
-    respond, route, session::Wire,
+    admit, body::Body, call::Call, enter, finish::Ticket, forward, forward::Outcome, gateway::Lane, lists, notify, own,
+    place::Place, respond, route, session::Wire,
 };
 
 /// A body posted to a Streamable HTTP endpoint, from its first byte to its answer's.

@@ -45,7 +45,8 @@ impl Caller {
     pub fn of(place: &Place, envelope: &Envelope, body: &Bytes, headers: &HeaderMap) -> Self {
         let era = enter::era(envelope, Some(headers));
         let id = envelope.id.map(|span| body.slice(span.start as usize..span.end as usize));
-        let in_body = envelope.protocol_version.and_then(|span| wire::text(span.of(body))).map(std::borrow::Cow::into_owned);
+        let in_body =
+            envelope.protocol_version.and_then(|span| wire::text(span.of(body))).map(std::borrow::Cow::into_owned);
         let in_header = || headers.get(VERSION).and_then(|v| v.to_str().ok()).map(str::to_owned);
         Self { era, id, requested: in_body.or_else(in_header), place: place.clone() }
     }
@@ -100,10 +101,13 @@ pub fn failed(lane: &Lane, failure: &Failure, caller: &Caller, ticket: Option<Ti
     }
     let (status, bytes) = failure::answer(failure, caller.tone(lane));
     let body = Body::whole(bytes);
-    json(status, match ticket {
-        Some(ticket) => body.with_ticket(ticket),
-        None => body,
-    })
+    json(
+        status,
+        match ticket {
+            Some(ticket) => body.with_ticket(ticket),
+            None => body,
+        },
+    )
 }
 
 /// The answer to a handshake: with the session's id.

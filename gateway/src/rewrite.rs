@@ -116,11 +116,31 @@ mod tests {
     #[test]
     fn uris_of_links_and_embedded_resources_are_prefixed_and_nothing_else() {
         let cases = [
-            ("resources/read", r#"{"contents":[{"uri":"a://1","text":"\"uri\":"}]}"#, r#"{"contents":[{"uri":"s+a://1","text":"\"uri\":"}]}"#),
-            ("tools/call", r#"{"content":[{"type":"resource_link","uri":"a://1","name":"n"}]}"#, r#"{"content":[{"type":"resource_link","uri":"s+a://1","name":"n"}]}"#),
-            ("tools/call", r#"{"content":[{"type":"resource","resource":{"uri":"a://1","text":"x"}}]}"#, r#"{"content":[{"type":"resource","resource":{"uri":"s+a://1","text":"x"}}]}"#),
-            ("tools/call", r#"{"structuredContent":{"uri":"a://1"},"content":[]}"#, r#"{"structuredContent":{"uri":"a://1"},"content":[]}"#),
-            ("prompts/get", r#"{"messages":[{"role":"user","content":{"type":"resource","resource":{"uri":"a://1"}}}]}"#, r#"{"messages":[{"role":"user","content":{"type":"resource","resource":{"uri":"s+a://1"}}}]}"#),
+            (
+                "resources/read",
+                r#"{"contents":[{"uri":"a://1","text":"\"uri\":"}]}"#,
+                r#"{"contents":[{"uri":"s+a://1","text":"\"uri\":"}]}"#,
+            ),
+            (
+                "tools/call",
+                r#"{"content":[{"type":"resource_link","uri":"a://1","name":"n"}]}"#,
+                r#"{"content":[{"type":"resource_link","uri":"s+a://1","name":"n"}]}"#,
+            ),
+            (
+                "tools/call",
+                r#"{"content":[{"type":"resource","resource":{"uri":"a://1","text":"x"}}]}"#,
+                r#"{"content":[{"type":"resource","resource":{"uri":"s+a://1","text":"x"}}]}"#,
+            ),
+            (
+                "tools/call",
+                r#"{"structuredContent":{"uri":"a://1"},"content":[]}"#,
+                r#"{"structuredContent":{"uri":"a://1"},"content":[]}"#,
+            ),
+            (
+                "prompts/get",
+                r#"{"messages":[{"role":"user","content":{"type":"resource","resource":{"uri":"a://1"}}}]}"#,
+                r#"{"messages":[{"role":"user","content":{"type":"resource","resource":{"uri":"s+a://1"}}}]}"#,
+            ),
         ];
         for (method, before, after) in cases {
             assert_eq!(rewritten(method, before), format!("{after}}}"), "{method}");

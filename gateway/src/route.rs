@@ -57,7 +57,8 @@ fn untouched(gateway: &Gateway, call: &Call, name: &str) -> Result<Route, Failur
     let named = call.envelope.name.or(call.envelope.uri).and_then(|span| wire::text(call.part(span)));
     let name = named.map(std::borrow::Cow::into_owned);
     let catalog = server.catalog(None);
-    let listed = name.as_deref().is_some_and(|name| catalog.has(ListKind::Tools, name) || catalog.has(ListKind::Prompts, name));
+    let listed =
+        name.as_deref().is_some_and(|name| catalog.has(ListKind::Tools, name) || catalog.has(ListKind::Prompts, name));
     Ok(Route::Server(Trip { server, edits: Vec::new(), name, listed }))
 }
 
@@ -74,7 +75,8 @@ fn federated(gateway: &Gateway, call: &Call) -> Result<Route, Failure> {
     let lacks = || Failure::client(Kind::InvalidParams, format!("`params` of {} lacks the name or URI", call.method));
     let span = span.ok_or_else(lacks)?;
     let asked = wire::text(call.part(span)).ok_or_else(lacks)?;
-    let profile = call.session.as_ref().filter(|_| call.era == wire::era::Era::Legacy).map(|s| s.introduction().profile);
+    let profile =
+        call.session.as_ref().filter(|_| call.era == wire::era::Era::Legacy).map(|s| s.introduction().profile);
     let face = gateway.views.face(&view, profile, &gateway.fleet);
     let known = known(&face, kind, &asked);
     let listed = known.is_some();

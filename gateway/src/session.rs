@@ -9,16 +9,13 @@ use std::sync::{
 
 use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
-use ground::{Failure, Kind, ServerName};
+use ground::ServerName;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use upstream::{Catalog, Introduction, Link, Message, Peer, PeerId, Server};
-use wire::{
-    Shape, Splice,
-    era::Version,
-};
+use wire::{Shape, Splice, era::Version};
 
-use crate::{level, outlet::Outlet, place::Place, rewrite};
+use crate::{in_flight::Calls, level, outlet::Outlet, place::Place, rewrite};
 
 /// Requests of servers that wait for the client's answer.
 const ASKED: usize = 256;
@@ -49,7 +46,8 @@ pub struct Session {
     version: Mutex<Option<Version>>,
     introduction: Mutex<Arc<Introduction>>,
     held: Mutex<HashMap<ServerName, (Arc<Server>, Arc<Link>)>>,
-    calls: Mutex<HashMap<Bytes, Call>>,
+    /// Its calls in flight.
+    pub calls: Calls,
     asked: Mutex<HashMap<u64, Asked>>,
     next: AtomicU64,
     /// What the server says outside calls; on a shared wire, everything.
@@ -64,11 +62,6 @@ pub struct Session {
     ended: AtomicBool,
     /// Cancelled at the session's end.
     pub closing: tokio_util::sync::CancellationToken,
-}
-
-struct Call {
-    link: Option<(Arc<Link>, Bytes)>,
-    cancelled: Arc<tokio::sync::Notify>,
 }
 
 struct Asked {
@@ -91,7 +84,7 @@ impl Session {
             version: Mutex::new(None),
             introduction: Mutex::new(Arc::new(empty)),
             held: Mutex::new(HashMap::new()),
-            calls: Mutex::new(HashMap::new()),
+            calls: Calls::default(),
             asked: Mutex::new(HashMap::new()),
             next: AtomicU64::new(1),
             outlet: Outlet::new(0, false),
@@ -134,7 +127,7 @@ impl Session {
     #[must_use]
     pub fn idle(&self) -> std::time::Duration {
         let used = std::time::Duration::from_millis(self.used.load(Ordering::Relaxed));
-        if self.calls.lock().is_empty() { self.born.elapsed().saturating_sub(used) } else { std::time::Duration::ZERO }
+        if self.calls.is_empty() { self.born.elapsed().saturating_sub(used) } else { std::time::Duration::ZERO }
     }
 
     /// The lowest level of log messages wanted.
@@ -177,31 +170,6 @@ impl Session {
     #[must_use]
     pub fn peer(&self) -> PeerId {
         self.peer
-    }
-
-    /// Notes a call, so that it can be cancelled; the guard ends that.
-    ///
-    /// # Errors
-    /// At the bound of calls in flight, or when its id is in use by another call in flight.
-    pub fn begin(self: &Arc<Self>, id: &Bytes, bound: usize) -> Result<Begun, Failure> {
-        let mut calls = self.calls.lock();
-        if calls.len() >= bound {
-            let text = format!("the session already has {bound} calls in flight, its limit (`session_calls`)");
-            return Err(Failure::client(Kind::Overloaded, text));
-        }
-        if calls.contains_key(id) {
-            let text = "the id of this request is in use by another request in flight";
-            return Err(Failure::client(Kind::InvalidRequest, text));
-        }
-        let cancelled = Arc::new(tokio::sync::Notify::new());
-        calls.insert(id.clone(), Call { link: None, cancelled: cancelled.clone() });
-        Ok(Begun { session: self.clone(), id: id.clone(), cancelled })
-    }
-
-    /// The link and the server's id of a call in flight, and the bell that ends it here.
-    #[must_use]
-    pub fn call(&self, id: &[u8]) -> Option<(Option<(Arc<Link>, Bytes)>, Arc<tokio::sync::Notify>)> {
-        self.calls.lock().get(id).map(|call| (call.link.clone(), call.cancelled.clone()))
     }
 
     /// Makes a stream for one call, kept for resumption.
@@ -264,7 +232,9 @@ impl Session {
                     self.catalogs.lock().insert(link.server().clone(), Arc::new(catalog));
                     self.outlet.push(notification);
                 }
-                Err(failure) => tracing::debug!(server = %link.server(), %failure, "changed lists could not be fetched"),
+                Err(failure) => {
+                    tracing::debug!(server = %link.server(), %failure, "changed lists could not be fetched")
+                }
             }
         });
     }
@@ -283,7 +253,9 @@ impl Session {
             splice.replace(envelope.id?, self.ask(link, message.share(envelope.id?))?);
         }
         match &*message.method() {
-            "notifications/message" if !level::wanted(self.level(), envelope.level.map(|l| message.part(l))) => return None,
+            "notifications/message" if !level::wanted(self.level(), envelope.level.map(|l| message.part(l))) => {
+                return None;
+            }
             "notifications/cancelled" => {
                 let mine = self.number_asked(link, message.part(envelope.request_id?))?;
                 splice.replace(envelope.request_id?, Bytes::from(mine.to_string()));
@@ -295,7 +267,11 @@ impl Session {
                 }
             }
             // A view tells of its own changes, but those of a link that is this session's alone nobody else sees.
-            method if method.ends_with("/list_changed") && matches!(self.place, Place::View(_)) && !link.is_exclusive() => {
+            method
+                if method.ends_with("/list_changed")
+                    && matches!(self.place, Place::View(_))
+                    && !link.is_exclusive() =>
+            {
                 return None;
             }
             _ => {}
@@ -308,7 +284,12 @@ impl Session {
 
     /// On a link of its own, the server itself knows what the session subscribed to.
     fn subscribed(&self, link: &Arc<Link>, uri: &str) -> bool {
-        link.is_http() || self.subscriptions.lock().iter().any(|(server, wanted)| server == link.server() && uri.starts_with(wanted.as_str()))
+        link.is_http()
+            || self
+                .subscriptions
+                .lock()
+                .iter()
+                .any(|(server, wanted)| server == link.server() && uri.starts_with(wanted.as_str()))
     }
 
     fn ask(&self, link: &Arc<Link>, id: Bytes) -> Option<Bytes> {
@@ -338,9 +319,7 @@ impl Session {
             link.detach(self.peer);
             server.release(self.peer);
         }
-        for call in self.calls.lock().values() {
-            call.cancelled.notify_one();
-        }
+        self.calls.cancel_all();
         self.outlet.finish();
         for stream in self.streams.lock().iter() {
             stream.finish();
@@ -363,7 +342,10 @@ impl Peer for Session {
             }
             Some(bytes) => self.outlet.push(bytes),
             None if message.envelope.kind == Shape::Request => {
-                from.answer_own(&message, Err((wire::era::code::INTERNAL, "the client has too many requests to answer")));
+                from.answer_own(
+                    &message,
+                    Err((wire::era::code::INTERNAL, "the client has too many requests to answer")),
+                );
             }
             None => {}
         }
@@ -373,29 +355,5 @@ impl Peer for Session {
         self.held.lock().retain(|_, (_, held)| !Arc::ptr_eq(held, link));
         self.asked.lock().retain(|_, asked| !Arc::ptr_eq(&asked.link, link));
         self.catalogs.lock().remove(link.server());
-    }
-}
-
-/// A call in flight.
-pub struct Begun {
-    session: Arc<Session>,
-    id: Bytes,
-    /// Rung when the client gives the call up.
-    pub cancelled: Arc<tokio::sync::Notify>,
-}
-
-impl Begun {
-    /// Notes where the call went and by which id the server knows it.
-    pub fn went(&self, link: &Arc<Link>, id: Bytes) {
-        if let Some(call) = self.session.calls.lock().get_mut(&self.id) {
-            call.link = Some((link.clone(), id));
-        }
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        self.session.calls.lock().remove(&self.id);
-        self.session.touch();
     }
 }

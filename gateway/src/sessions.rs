@@ -36,7 +36,10 @@ impl Sessions {
         let mut shard = self.shard(&session.id).lock();
         // Spread evenly by random ids, so each shard may hold its share; the slack is for the unevenness.
         if shard.len() >= bound.div_ceil(SHARDS) + bound.div_ceil(SHARDS * 8) + 4 {
-            return Err(Failure::gateway(Kind::Overloaded, format!("there are {bound} sessions, the limit (`sessions`)")));
+            return Err(Failure::gateway(
+                Kind::Overloaded,
+                format!("there are {bound} sessions, the limit (`sessions`)"),
+            ));
         }
         shard.insert(session.id.clone(), session);
         Ok(())

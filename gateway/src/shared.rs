@@ -76,7 +76,10 @@ impl Drop for Ending {
 }
 
 /// Events for as long as the session lives.
-pub fn while_session(session: Arc<Session>, events: impl Stream<Item = Bytes> + Send + 'static) -> impl Stream<Item = Bytes> + Send {
+pub fn while_session(
+    session: Arc<Session>,
+    events: impl Stream<Item = Bytes> + Send + 'static,
+) -> impl Stream<Item = Bytes> + Send {
     let closing = session.closing.clone();
     events.take_until(async move { closing.cancelled().await })
 }
@@ -89,8 +92,10 @@ pub async fn post(lane: &Lane, place: Place, request: Request<Incoming>) -> Resu
     let limits = lane.gateway.plan.load().limits.clone();
     let (head, body) = request.into_parts();
     let id = head.uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("sessionId="));
-    let session = id.and_then(|id| lane.gateway.sessions.get(id)).filter(|s| s.place == place && s.wire == Wire::Shared);
-    let session = session.ok_or_else(|| Failure::client(Kind::SessionNotFound, "the session is unknown or has ended"))?;
+    let session =
+        id.and_then(|id| lane.gateway.sessions.get(id)).filter(|s| s.place == place && s.wire == Wire::Shared);
+    let session =
+        session.ok_or_else(|| Failure::client(Kind::SessionNotFound, "the session is unknown or has ended"))?;
     session.touch();
     let body = enter::read(&head.headers, body, &limits).await?;
     Envelope::parse(&body, limits.depth).map_err(|fault| enter::fault(&fault))?;
@@ -122,7 +127,8 @@ pub async fn message(lane: &Lane, session: &Arc<Session>, body: Bytes) {
         streams: true,
     };
     let request = call.envelope.kind == Shape::Request;
-    let requested = call.envelope.protocol_version.and_then(|s| wire::text(call.part(s))).map(std::borrow::Cow::into_owned);
+    let requested =
+        call.envelope.protocol_version.and_then(|s| wire::text(call.part(s))).map(std::borrow::Cow::into_owned);
     match take(lane, session, call).await {
         Ok(outcome) => answer(session, outcome).await,
         Err((failure, _ticket)) if request => {

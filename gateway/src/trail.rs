@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use upstream::{Link, Message, Peer, Replies};
 use wire::{Shape, era::Era};
 
-use crate::{call::Call, finish::Ticket, forward, route::Trip, session::Begun};
+use crate::{call::Call, finish::Ticket, forward, in_flight::Begun, route::Trip};
 
 /// The messages of one answer.
 pub struct Trail {

@@ -12,7 +12,11 @@ use hyper_util::rt::TokioIo;
 use tokio::{sync::Semaphore, time::interval};
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Message, Utf8Bytes, handshake::derive_accept_key, protocol::{Role, WebSocketConfig}},
+    tungstenite::{
+        Message, Utf8Bytes,
+        handshake::derive_accept_key,
+        protocol::{Role, WebSocketConfig},
+    },
 };
 
 use crate::{body::Body, gateway::Lane, outlet::KEEP_ALIVE, place::Place, respond, session::Session, shared};
@@ -29,7 +33,9 @@ pub fn upgrade(lane: &Lane, place: Place, mut request: Request<Incoming>) -> Res
     };
     let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| STANDARD.decode(key).is_ok_and(|k| k.len() == 16));
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|v| v == "13");
-    let (true, true, true, Some(key)) = (says(header::CONNECTION, "upgrade"), says(header::UPGRADE, "websocket"), version, key) else {
+    let (true, true, true, Some(key)) =
+        (says(header::CONNECTION, "upgrade"), says(header::UPGRADE, "websocket"), version, key)
+    else {
         return Err(Failure::client(Kind::InvalidRequest, "this endpoint takes WebSocket connections (RFC 6455)"));
     };
     let accept = derive_accept_key(key.as_bytes());

@@ -30,16 +30,16 @@ pub struct Cli {
 #[derive(Debug, Args)]
 pub struct Global {
     /// Configuration file; otherwise hostler.yaml here or in the user's configuration folder
-    #[arg(long, short, global = true, value_name = "FILE", env = "HOSTLER_CONFIG")]
+    #[arg(long, short, global = true, value_name = "FILE", env = "HOSTLER_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
     /// Write output as JSON
     #[arg(long, global = true)]
     pub json: bool,
     /// Where the gateway is; otherwise as configured, http://127.0.0.1:7400
-    #[arg(long, global = true, env = "HOSTLER_URL")]
+    #[arg(long, global = true, env = "HOSTLER_URL", hide_env_values = true)]
     pub url: Option<String>,
-    /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to use colour: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub color: Color,
 }
 

@@ -85,7 +85,9 @@ fn lanes(gateway: &Arc<Gateway>, plan: &Plan) -> Result<Vec<thread::JoinHandle<i
 }
 
 fn in_use(address: std::net::SocketAddr) -> String {
-    format!("{address} cannot be listened on: is another program (or another Hostler) using it? Set `listen` to another port")
+    format!(
+        "{address} cannot be listened on: is another program (or another Hostler) using it? Set `listen` to another port"
+    )
 }
 
 /// Ready once each server is open or has failed once: whoever waits for it finds what there is to find.
@@ -192,7 +194,11 @@ impl View for Window {
 
 fn line(line: process::Line) -> LogLine {
     let unix = line.at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    LogLine { number: line.number, unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX), text: line.text.to_string() }
+    LogLine {
+        number: line.number,
+        unix_ms: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+        text: line.text.to_string(),
+    }
 }
 
 fn told(status: &upstream::status::Status) -> ServerStatus {

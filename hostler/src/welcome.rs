@@ -11,7 +11,8 @@ pub fn text(plan: &Plan, file: Option<&Path>) -> String {
     let address = plan.listen.address;
     let url = format!("http://{address}/mcp");
     let mut out = String::new();
-    let from = file.map_or_else(|| "built-in demo (no hostler.yaml found)".to_owned(), |file| file.display().to_string());
+    let from =
+        file.map_or_else(|| "built-in demo (no hostler.yaml found)".to_owned(), |file| file.display().to_string());
     let names: Vec<_> = plan.servers.iter().map(|server| server.name.as_str()).collect();
     // Writing into a string cannot fail.
     let _ = write!(

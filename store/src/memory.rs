@@ -111,7 +111,9 @@ mod tests {
         let name = ServerName::new("a").unwrap();
         let mut memory = memories.load(&name, "one");
         memory.modern = Some(false);
-        memory.tools.push(RawValue::from_string("{\"name\":\"x\",\"big\":123456789012345678901234567890}".into()).unwrap());
+        memory
+            .tools
+            .push(RawValue::from_string("{\"name\":\"x\",\"big\":123456789012345678901234567890}".into()).unwrap());
         memories.save(&name, &memory).unwrap();
         let loaded = memories.load(&name, "one");
         assert_eq!(loaded.modern, Some(false));

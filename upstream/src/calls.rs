@@ -95,9 +95,7 @@ impl Replies {
             return None;
         }
         let event = match &mut self.from {
-            From::Exchange(exchange) => {
-                exchange.next().await.unwrap_or_else(|| Err(self.link.gone()))
-            }
+            From::Exchange(exchange) => exchange.next().await.unwrap_or_else(|| Err(self.link.gone())),
             From::Whole { response, .. } => match response.take() {
                 Some(response) => whole(&self.link, response).await,
                 None => Err(self.link.gone()),
@@ -128,7 +126,9 @@ impl Replies {
                     }
                     return read(&self.link, event.data);
                 }
-                Ok(None) => carrier.endpoint.failure(Kind::Broken, Retry::MaybeSent, "ended its stream without an answer"),
+                Ok(None) => {
+                    carrier.endpoint.failure(Kind::Broken, Retry::MaybeSent, "ended its stream without an answer")
+                }
                 Err(failure) => failure,
             };
             if self.link.era() == Era::Modern || last.is_none() || *resumes >= RESUMES {
@@ -169,7 +169,11 @@ impl Link {
     ///
     /// # Errors
     /// Why there is no answer. An error answer of the server is an answer.
-    pub async fn ask(self: &Arc<Self>, pool: &Arc<Pool>, out: Box<crate::message::Outgoing>) -> Result<Message, Failure> {
+    pub async fn ask(
+        self: &Arc<Self>,
+        pool: &Arc<Pool>,
+        out: Box<crate::message::Outgoing>,
+    ) -> Result<Message, Failure> {
         let answer = self.call(pool, out, None).await?;
         let mut replies = Replies::new(self.clone(), pool.clone(), answer);
         while let Some(event) = replies.next().await {

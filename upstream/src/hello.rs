@@ -97,9 +97,9 @@ pub async fn legacy(link: &Arc<Link>, pool: &Arc<Pool>, params: &[u8]) -> Result
     };
     let result = result_of(link, &answer)?;
     let version = wire::field(&result, "protocolVersion").and_then(wire::text).and_then(|v| Version::parse(&v));
-    let version = version.filter(|v| v.era() == Era::Legacy).ok_or_else(|| {
-        protocol(link, "answered `initialize` with a protocol version that is not known here")
-    })?;
+    let version = version
+        .filter(|v| v.era() == Era::Legacy)
+        .ok_or_else(|| protocol(link, "answered `initialize` with a protocol version that is not known here"))?;
     if let Transport::Http(carrier) = link.transport() {
         carrier.settle_version(version.as_str());
     }
@@ -140,12 +140,12 @@ pub async fn modern(link: &Arc<Link>, pool: &Arc<Pool>) -> Result<(), Failure> {
             "does not speak revision 2026-07-28"
         };
         let text = format!("server `{}` {text}", link.server());
-        return Err(Failure::server(Kind::UnsupportedVersion, link.server(), Retry::No, text).with_detail(excerpt(&answer.body)));
+        return Err(Failure::server(Kind::UnsupportedVersion, link.server(), Retry::No, text)
+            .with_detail(excerpt(&answer.body)));
     }
     let result = result_of(link, &answer)?;
-    let supported = wire::field(&result, "supportedVersions").is_some_and(|list| {
-        wire::elements(list).any(|v| wire::text(v).is_some_and(|v| v == MODERN))
-    });
+    let supported = wire::field(&result, "supportedVersions")
+        .is_some_and(|list| wire::elements(list).any(|v| wire::text(v).is_some_and(|v| v == MODERN)));
     if !supported {
         let text = format!("server `{}` does not serve revision {MODERN}", link.server());
         return Err(Failure::server(Kind::UnsupportedVersion, link.server(), Retry::No, text));
@@ -221,7 +221,9 @@ async fn listen(link: &Arc<Link>, pool: &Arc<Pool>) {
                     wait = std::time::Duration::from_millis(millis.clamp(100, 30_000));
                 }
                 let Some(link) = weak.upgrade() else { return };
-                if !event.data.is_empty() && let Ok(message) = Message::parse(event.data, DEPTH) {
+                if !event.data.is_empty()
+                    && let Ok(message) = Message::parse(event.data, DEPTH)
+                {
                     link.own_message(message);
                 }
             }

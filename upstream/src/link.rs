@@ -1,7 +1,6 @@
 //! A way to a server that is open: in one era, on one transport, with what the server said of itself.
 //!
-//! Where a server's messages are told apart: answers go to their calls, its own notifications and requests to the call
-//! or the session they belong to. Never starts, stops or retries anything: `server` does.
+//! Never starts, stops or retries anything: `server` does. What arrives on it is told apart in `hear`.
 
 use std::sync::{
     Arc, OnceLock, Weak,
@@ -15,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 use wire::{
-    Fault, Shape, Splice,
+    Splice,
     era::{Era, Version},
 };
 
@@ -24,8 +23,8 @@ use crate::{
     catalog::Catalog,
     hello::Hello,
     http::{carrier::Carrier, pool::Pool},
-    message::{Message, Outgoing},
-    mux::{Addressee, DEPTH, Mux},
+    message::Outgoing,
+    mux::Mux,
     peer::{Peer, PeerId},
     spec::Spec,
 };
@@ -66,7 +65,14 @@ pub struct Link {
 impl Link {
     /// A link whose handshake is still to come.
     #[must_use]
-    pub fn new(spec: &Spec, era: Era, transport: Transport, changed: Arc<Notify>, home: Arc<Pool>, exclusive: bool) -> Arc<Self> {
+    pub fn new(
+        spec: &Spec,
+        era: Era,
+        transport: Transport,
+        changed: Arc<Notify>,
+        home: Arc<Pool>,
+        exclusive: bool,
+    ) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Arc::new(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -123,6 +129,14 @@ impl Link {
 
     pub(crate) fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    pub(crate) fn peers(&self) -> &Mutex<Vec<(PeerId, Weak<dyn Peer>)>> {
+        &self.peers
+    }
+
+    pub(crate) fn changed(&self) -> &Notify {
+        &self.changed
     }
 
     /// Whether the server is reached over HTTP, one request a call.
@@ -277,113 +291,17 @@ impl Link {
         self.touch();
     }
 
-    fn audience(&self, only: &[PeerId]) -> Vec<Arc<dyn Peer>> {
-        let peers = self.peers.lock();
-        let chosen = peers.iter().filter(|(id, _)| only.is_empty() || only.contains(id));
-        chosen.filter_map(|(_, weak)| weak.upgrade()).collect()
-    }
-
-    /// Says that one of the server's lists changed.
-    pub(crate) fn ring(&self) {
-        self.changed.notify_one();
-    }
-
-    /// Takes a message that arrived on the shared stream.
-    ///
-    /// # Errors
-    /// What makes it no message.
-    pub fn receive(self: &Arc<Self>, body: Bytes) -> Result<(), Fault> {
-        let message = Message::parse(body, DEPTH)?;
-        match (&self.transport, message.envelope.kind) {
-            (Transport::Mux(mux), Shape::Response | Shape::Error) => mux.answer(message),
-            _ => self.own_message(message),
-        }
-        Ok(())
-    }
-
-    /// Takes a notification or request of the server that did not arrive within a call.
-    pub fn own_message(self: &Arc<Self>, message: Message) {
-        let method = message.method();
-        let to_all = match &*method {
-            "notifications/tools/list_changed"
-            | "notifications/prompts/list_changed"
-            | "notifications/resources/list_changed" => {
-                self.changed.notify_one();
-                message.envelope.subscription_id.is_none()
-            }
-            "notifications/resources/updated" | "notifications/cancelled" => message.envelope.subscription_id.is_none(),
-            "ping" if message.envelope.kind == Shape::Request => return self.answer_own(&message, Ok(b"{}")),
-            _ => false,
-        };
-        drop(method);
-        let addressee = match &self.transport {
-            _ if to_all => Addressee::Peers(Vec::new()),
-            Transport::Mux(mux) => mux.attribute(&message),
-            Transport::Http(_) => Addressee::Peers(Vec::new()),
-        };
-        match addressee {
-            Addressee::Taken => {}
-            Addressee::Peers(only) => self.hand_out(message, &only),
-            Addressee::Ambiguous => self.refuse(
-                &message,
-                "several clients with calls in flight share this server, so nobody can tell whom the request is for; \
-                 set `isolation: session` for the server",
-            ),
-        }
-    }
-
-    fn hand_out(self: &Arc<Self>, message: Message, only: &[PeerId]) {
-        let audience = self.audience(only);
-        if message.envelope.kind == Shape::Request {
-            match &audience[..] {
-                [peer] => peer.deliver(self, message),
-                _ => self.refuse(&message, "no single client is there to answer the request"),
-            }
-            return;
-        }
-        for peer in audience {
-            peer.deliver(self, message.clone());
-        }
-    }
-
-    fn refuse(self: &Arc<Self>, message: &Message, why: &str) {
-        if message.envelope.kind == Shape::Request {
-            tracing::warn!(server = %self.server, method = %message.method(), why, "request of a server refused");
-            self.answer_own(message, Err((wire::era::code::INTERNAL, why)));
-        } else {
-            tracing::debug!(server = %self.server, method = %message.method(), why, "message of a server dropped");
-        }
-    }
-
-    /// Answers a server's request in Hostler's own name.
-    pub fn answer_own(self: &Arc<Self>, message: &Message, answer: Result<&[u8], (i64, &str)>) {
-        let Some(id) = message.envelope.id else { return };
-        let id = message.part(id);
-        let body = match answer {
-            Ok(result) => wire::build::result(id, result),
-            Err((code, text)) => wire::build::error(Some(id), code, text, None, false),
-        };
-        match &self.transport {
-            Transport::Mux(mux) => mux.try_send(body),
-            Transport::Http(_) => self.post_later(body),
-        }
-    }
-
-    fn post_later(self: &Arc<Self>, body: Vec<u8>) {
-        let Ok(out) = Outgoing::own(body, self.era) else { return };
-        let link = self.clone();
-        tokio::spawn(async move {
-            if let Transport::Http(carrier) = &link.transport {
-                let _ = carrier.post(&link.home, out).await;
-            }
-        });
-    }
-
     /// Sends pieces as they are: a client's answer to a server's request.
     ///
     /// # Errors
     /// Why it could not be sent.
-    pub async fn relay(&self, pool: &Arc<Pool>, splice: Splice, envelope: wire::Envelope, body: Bytes) -> Result<(), Failure> {
+    pub async fn relay(
+        &self,
+        pool: &Arc<Pool>,
+        splice: Splice,
+        envelope: wire::Envelope,
+        body: Bytes,
+    ) -> Result<(), Failure> {
         let out = Box::new(Outgoing {
             splice,
             envelope,

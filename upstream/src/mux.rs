@@ -272,7 +272,8 @@ fn respliced(splice: Splice, original: &Message, server: &ServerName) -> Event {
         return Ok(original.clone());
     }
     Message::parse(splice.into_bytes(), DEPTH).map_err(|fault| {
-        Failure::server(Kind::Protocol, server, Retry::MaybeSent, "the server's answer cannot be read").with_detail(fault)
+        Failure::server(Kind::Protocol, server, Retry::MaybeSent, "the server's answer cannot be read")
+            .with_detail(fault)
     })
 }
 

@@ -16,8 +16,9 @@ use crate::{
     link::{Link, Transport},
     mux::Mux,
     pipe, process,
-    server::{Server, Share, Want},
+    server::Server,
     spec::{Origin, ProcessSpec, RemoteTransport},
+    want::{Share, Want},
 };
 
 /// A server that is silent for this long after the modern probe is taken for a legacy one.
@@ -32,7 +33,7 @@ impl Server {
         };
         match opened {
             Ok(link) => {
-                self.note_success();
+                self.trouble.lock().note_success();
                 self.remember_greeting(&link);
                 door.set(Stand::Open(link.clone()));
                 self.settle_in(pool.clone(), share, link, door.clone());
@@ -47,7 +48,7 @@ impl Server {
                 door.set(Stand::Failed(failure, tokio::time::Instant::now()));
             }
             Err(failure) => {
-                let until = self.note_failure(&failure);
+                let until = self.trouble.lock().note_failure(&failure);
                 tracing::warn!(server = %self.name(), %failure, "the server could not be started");
                 door.set(Stand::Failed(failure, until));
             }
@@ -109,7 +110,10 @@ impl Server {
                 Ok(link)
             }
             Origin::Remote(remote) => {
-                let endpoint = self.endpoint.clone().ok_or_else(|| self.failure(Kind::Unavailable, "has an unusable URL or header"))?;
+                let endpoint = self
+                    .endpoint
+                    .clone()
+                    .ok_or_else(|| self.failure(Kind::Unavailable, "has an unusable URL or header"))?;
                 let deprecated = remote.transport == RemoteTransport::Sse || self.eras.lock().sse;
                 if deprecated {
                     let (link, outbox) = self.mux_link(era, share, pool);
@@ -223,9 +227,10 @@ impl Server {
         }
         // Silence, a crash or a refusal in the transport may all be a legacy server's answer to an unknown request.
         self.forgive();
-        self.wait_link(pool, &Want::own(Era::Legacy)).await.map(|_| ()).map_err(|failure| {
-            if failure.kind() == Kind::UnsupportedVersion { silent } else { failure }
-        })?;
+        self.wait_link(pool, &Want::own(Era::Legacy))
+            .await
+            .map(|_| ())
+            .map_err(|failure| if failure.kind() == Kind::UnsupportedVersion { silent } else { failure })?;
         self.learn(|eras| eras.modern = Some(false));
         Ok(Era::Legacy)
     }
@@ -249,7 +254,7 @@ impl Server {
     }
 
     /// Changes what is known of the eras and remembers it.
-    pub(crate) fn learn(self: &Arc<Self>, change: impl FnOnce(&mut crate::server::Eras)) {
+    pub(crate) fn learn(self: &Arc<Self>, change: impl FnOnce(&mut crate::want::Eras)) {
         let changed = {
             let mut eras = self.eras.lock();
             let before = *eras;
@@ -270,7 +275,7 @@ impl Server {
         let Some(endpoint) = &self.endpoint else { return false };
         let speaks = sse::speaks(endpoint, &self.around.pool).await;
         if speaks {
-            self.learn(|eras| *eras = crate::server::Eras { modern: Some(false), legacy: None, sse: true });
+            self.learn(|eras| *eras = crate::want::Eras { modern: Some(false), legacy: None, sse: true });
             self.forgive();
         }
         speaks

@@ -2,11 +2,7 @@
 //!
 //! Hands out links; `open` makes them and `tend` keeps them. Never routes a call.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -30,72 +26,12 @@ use crate::{
     peer::PeerId,
     process::StderrRing,
     spec::{Isolation, Origin, Spec},
+    trouble::Trouble,
+    want::{Eras, Share, Want},
 };
-
-/// First wait after a failed start; it doubles with each further one.
-const BACKOFF_FIRST: Duration = Duration::from_millis(500);
-/// Longest wait between starts.
-const BACKOFF_LAST: Duration = Duration::from_secs(60);
-/// A link that lived this long clears the count of failures.
-const PROVEN: Duration = Duration::from_secs(10);
 
 /// Sessions held at one remote server.
 const REMOTE_SESSIONS: usize = 100_000;
-
-/// Who may use a link together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Share {
-    /// All modern callers: each request says who it is.
-    Modern,
-    /// All legacy sessions that introduced themselves with the same revision and capabilities.
-    Profile(u64),
-    /// One client session.
-    Session(PeerId),
-}
-
-/// What a caller asks for.
-#[derive(Debug, Clone)]
-pub struct Want {
-    /// The era in which it speaks.
-    pub era: Era,
-    /// How it introduces itself; unused in the modern era.
-    pub introduction: Arc<Introduction>,
-    /// Its session, where it has one.
-    pub session: Option<PeerId>,
-}
-
-/// A legacy client's introduction.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Introduction {
-    /// Equal for equal revisions and capabilities.
-    pub profile: u64,
-    /// `initialize` parameters in the client's own words, for a link that is its alone.
-    pub own: Bytes,
-    /// `initialize` parameters with the gateway's name and the client's revision and capabilities, for a shared link.
-    pub shared: Bytes,
-}
-
-/// What is known of a server for certain.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Eras {
-    /// It speaks revision 2026-07-28 or later.
-    pub modern: Option<bool>,
-    /// It speaks a revision with a handshake.
-    pub legacy: Option<bool>,
-    /// It is reached over HTTP+SSE.
-    pub sse: bool,
-}
-
-impl Eras {
-    /// Whether the era may be tried: it is known to work, or nothing is known.
-    #[must_use]
-    pub fn may(self, era: Era) -> bool {
-        match era {
-            Era::Modern => self.modern != Some(false),
-            Era::Legacy => self.legacy != Some(false),
-        }
-    }
-}
 
 /// What all servers of a fleet use.
 #[derive(Clone)]
@@ -116,25 +52,6 @@ impl Surroundings {
     /// Lets everybody know that something changed.
     pub fn touch(&self) {
         self.generation.send_modify(|n| *n += 1);
-    }
-}
-
-#[derive(Default)]
-pub(crate) struct Trouble {
-    failures: u32,
-    until: Option<Instant>,
-    pub(crate) last: Option<Failure>,
-}
-
-impl Trouble {
-    /// Lets the next start happen at once.
-    pub(crate) fn forgive(&mut self) {
-        self.until = None;
-    }
-
-    /// When the next start is due.
-    pub(crate) fn until(&self) -> Option<Instant> {
-        self.until
     }
 }
 
@@ -257,12 +174,9 @@ impl Server {
     pub async fn link(self: &Arc<Self>, pool: &Arc<Pool>, want: &Want) -> Result<Arc<Link>, Failure> {
         let share = self.share(want);
         let opening = self.doors.lock().get(&share).is_some_and(|door| matches!(door.stand(), Stand::Opening));
-        let last = self.trouble.lock().last.clone().filter(|_| opening);
-        match last {
-            Some(last) => {
-                let text = format!("{}; it is being started again", last.message());
-                Err(Failure::server(last.kind(), &self.spec.name, Retry::NeverSent, text))
-            }
+        let failed = if opening { self.trouble.lock().starting_again(self.name()) } else { None };
+        match failed {
+            Some(failure) => Err(failure),
             None => self.wait_link(pool, want).await,
         }
     }
@@ -284,7 +198,7 @@ impl Server {
             if self.stopping.is_cancelled() {
                 return Err(self.failure(Kind::Unavailable, "has been stopped"));
             }
-            if let Some(failure) = self.backing_off() {
+            if let Some(failure) = self.trouble.lock().backing_off(self.name()) {
                 return Err(failure);
             }
             if door.claim() {
@@ -359,46 +273,6 @@ impl Server {
         self.failure(Kind::UnsupportedVersion, what)
     }
 
-    pub(crate) fn backing_off(&self) -> Option<Failure> {
-        let trouble = self.trouble.lock();
-        let left = trouble.until?.checked_duration_since(Instant::now())?;
-        let last = trouble.last.as_ref()?;
-        let text = format!("{}; it is started again in {:.1} s", last.message(), left.as_secs_f64());
-        let failure = Failure::server(last.kind(), &self.spec.name, Retry::NeverSent, text);
-        Some(match last.detail() {
-            Some(detail) => failure.with_detail(detail),
-            None => failure,
-        })
-    }
-
-    /// Notes a failed start or a broken link; returns when the next start is due.
-    pub(crate) fn note_failure(&self, failure: &Failure) -> Instant {
-        let mut trouble = self.trouble.lock();
-        let doubled = BACKOFF_FIRST.saturating_mul(1 << trouble.failures.min(10));
-        // Spread, so that servers which failed together do not start together.
-        let spread = 1.0 + f64::from(u16::from_ne_bytes(ground::fresh::bytes())) / f64::from(u16::MAX) / 4.0;
-        let until = Instant::now() + doubled.min(BACKOFF_LAST).mul_f64(spread);
-        trouble.failures += 1;
-        trouble.until = Some(until);
-        trouble.last = Some(failure.clone());
-        until
-    }
-
-    /// Notes the end of a link that had been open.
-    pub(crate) fn note_end(&self, lived: Duration, failure: &Failure) {
-        if lived >= PROVEN {
-            *self.trouble.lock() = Trouble::default();
-        }
-        self.note_failure(failure);
-    }
-
-    /// Notes a start that succeeded.
-    pub(crate) fn note_success(&self) {
-        let mut trouble = self.trouble.lock();
-        trouble.until = None;
-        trouble.last = None;
-    }
-
     /// For how long it has been part of the fleet.
     #[must_use]
     pub fn age(&self) -> Duration {
@@ -412,13 +286,22 @@ pub(crate) fn fingerprint(spec: &Spec) -> String {
 }
 
 fn greetings_of(memory: &Memory) -> BTreeMap<String, Bytes> {
-    memory.greetings.iter().map(|(version, raw)| (version.clone(), Bytes::copy_from_slice(raw.get().as_bytes()))).collect()
+    memory
+        .greetings
+        .iter()
+        .map(|(version, raw)| (version.clone(), Bytes::copy_from_slice(raw.get().as_bytes())))
+        .collect()
 }
 
 fn catalog_of(memory: &Memory) -> Catalog {
     use crate::catalog::ListKind::{Prompts, Resources, Templates, Tools};
     let mut catalog = Catalog::default();
-    let lists = [(Tools, &memory.tools), (Prompts, &memory.prompts), (Resources, &memory.resources), (Templates, &memory.templates)];
+    let lists = [
+        (Tools, &memory.tools),
+        (Prompts, &memory.prompts),
+        (Resources, &memory.resources),
+        (Templates, &memory.templates),
+    ];
     for (kind, raws) in lists {
         catalog.set(kind, raws.iter().map(|raw| Bytes::copy_from_slice(raw.get().as_bytes())));
     }

@@ -6,8 +6,9 @@ use wire::era::Era;
 
 use crate::{
     door::Stand,
-    server::{Eras, Server, Share},
+    server::Server,
     spec::Origin,
+    want::{Eras, Share},
 };
 
 /// A server's state in one word.
@@ -97,7 +98,7 @@ impl Server {
                 (if eras.sse { "sse" } else { "http" }, target)
             }
         };
-        let failure = self.trouble.lock().last.as_ref().map(ToString::to_string);
+        let failure = self.trouble.lock().last().map(ToString::to_string);
         let state = self.state(!instances.is_empty());
         Status {
             name: self.name().to_string(),
@@ -117,7 +118,7 @@ impl Server {
             State::Stopped
         } else if open {
             State::Ready
-        } else if self.backing_off().is_some() {
+        } else if self.trouble.lock().backing_off(self.name()).is_some() {
             State::Failed
         } else {
             State::Starting
@@ -128,7 +129,7 @@ impl Server {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let opening = self.doors.lock().values().any(|door| matches!(door.stand(), Stand::Opening));
-        !opening && (!self.open_links().is_empty() || self.trouble.lock().last.is_some())
+        !opening && (!self.open_links().is_empty() || self.trouble.lock().last().is_some())
     }
 
     fn instances(&self) -> Vec<Instance> {

@@ -18,7 +18,8 @@ use crate::{
     http::pool::Pool,
     link::{Link, Transport},
     message::Outgoing,
-    server::{Introduction, Server, Share, Want, fingerprint},
+    server::{Server, fingerprint},
+    want::{Introduction, Share, Want},
 };
 
 /// How often links are looked over for idleness.
@@ -94,7 +95,7 @@ impl Server {
         let refused = failure.kind() == Unavailable && failure.retry() == ground::Retry::No;
         if matches!(failure.kind(), UnsupportedVersion | Timeout) || refused {
             tracing::info!(server = %self.name(), ?era, "the remembered era proved wrong; probing again");
-            self.learn(|eras| *eras = crate::server::Eras { sse: false, modern: None, legacy: None });
+            self.learn(|eras| *eras = crate::want::Eras { sse: false, modern: None, legacy: None });
         }
     }
 
@@ -115,7 +116,7 @@ impl Server {
             } else if !server.stopping.is_cancelled() && link.broke() {
                 let why = link.gone();
                 tracing::warn!(server = %server.name(), failure = %why, "an instance ended");
-                server.note_end(link.born().elapsed(), &why);
+                server.trouble.lock().note_end(link.born().elapsed(), &why);
             }
             server.around.touch();
         });
@@ -157,7 +158,9 @@ impl Server {
         };
         let catalog = match fetched {
             Ok(Ok(catalog)) => catalog,
-            Ok(Err(failure)) => return tracing::warn!(server = %self.name(), %failure, "the lists could not be fetched"),
+            Ok(Err(failure)) => {
+                return tracing::warn!(server = %self.name(), %failure, "the lists could not be fetched");
+            }
             Err(_) => return tracing::warn!(server = %self.name(), "the lists were not told in time"),
         };
         self.place(share, catalog);
@@ -281,7 +284,8 @@ async fn listen_own(link: Arc<Link>, pool: Arc<Pool>) {
 
 async fn listen_once(link: &Arc<Link>, pool: &Arc<Pool>) -> Result<(), ground::Failure> {
     let meta = wire::build::modern_meta(wire::era::MODERN, own_info().as_bytes(), b"{}", None);
-    let filter = b"\"notifications\":{\"toolsListChanged\":true,\"promptsListChanged\":true,\"resourcesListChanged\":true}";
+    let filter =
+        b"\"notifications\":{\"toolsListChanged\":true,\"promptsListChanged\":true,\"resourcesListChanged\":true}";
     let params = [b"{\"_meta\":".as_slice(), &meta, b",", filter, b"}"].concat();
     let body = wire::build::request(b"\"hostler-listen\"", "subscriptions/listen", Some(&params));
     let Ok(out) = Outgoing::own(body, Era::Modern) else { return Ok(()) };

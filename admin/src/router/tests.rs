@@ -1,3 +1,5 @@
+//! The API as a client of HTTP sees it, over a view that the test holds in its hand.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Mutex;

@@ -188,7 +188,7 @@ impl Bridge {
     }
 
     fn unreachable(&self, why: &str) -> String {
-        format!("the Hostler gateway at {} cannot be reached ({why}); start it with `hostler serve`", self.name)
+        format!("the Hostler gateway at {} cannot be used: {why}", self.name)
     }
 
     /// Carries messages both ways until either side ends.

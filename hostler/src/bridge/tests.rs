@@ -1,3 +1,5 @@
+//! The bridge between a client and a gateway that comes and goes by the test's word, on paused time.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use serde_json::{Value, json};

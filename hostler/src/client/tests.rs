@@ -1,3 +1,5 @@
+//! The client against servers that answer by a script, so that every header and every odd answer can be seen.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::{Arc, Mutex};

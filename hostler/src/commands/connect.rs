@@ -41,7 +41,7 @@ pub async fn run(args: &Connect, gateway: Gateway) -> Result<Exit> {
 
 async fn dial(gateway: &Gateway, url: &str) -> Result<WebSocket, String> {
     let socket = gateway.open().await.map_err(|trouble| match trouble {
-        Trouble::Unreachable { why, .. } => why,
+        Trouble::Unreachable { why, .. } => format!("{why}; start it with `hostler serve`"),
         other => other.to_string(),
     })?;
     // Lists and results come in one message: somewhat more room than the longest that may be sent.
@@ -49,7 +49,9 @@ async fn dial(gateway: &Gateway, url: &str) -> Result<WebSocket, String> {
     let config = WebSocketConfig::default().max_message_size(most).max_frame_size(most);
     match timeout(HANDSHAKE, client_async_with_config(url, socket, Some(config))).await {
         Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(Error::Http(response))) => Err(format!("it answered {} to {url}", response.status())),
+        Ok(Err(Error::Http(response))) => {
+            Err(format!("it answered {} to {url}: there is no such server, or this is no Hostler", response.status()))
+        }
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("no WebSocket handshake within {HANDSHAKE:?}")),
     }

@@ -1,3 +1,5 @@
+//! The demo server driven over its stream, in both eras.
+
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::Duration;

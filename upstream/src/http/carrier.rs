@@ -109,7 +109,8 @@ impl Carrier {
             if let Ok(method) = HeaderValue::from_str(&out.method) {
                 headers.insert(METHOD, method);
             }
-            if let Some(Ok(name)) = out.name.as_deref().map(|n| HeaderValue::from_str(&wire::header::encode_header(n))) {
+            if let Some(Ok(name)) = out.name.as_deref().map(|n| HeaderValue::from_str(&wire::header::encode_header(n)))
+            {
                 headers.insert(NAME, name);
             }
             if !headers.contains_key(VERSION) {
@@ -203,7 +204,8 @@ impl Carrier {
         let body = Limited::new(response.into_body(), ERROR_BODY).collect().await;
         let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let kind = if status.is_success() { Kind::Protocol } else { Kind::Unavailable };
-        let failure = self.endpoint.failure(kind, Retry::MaybeSent, &format!("answered HTTP {status} without a message{remedy}"));
+        let failure =
+            self.endpoint.failure(kind, Retry::MaybeSent, &format!("answered HTTP {status} without a message{remedy}"));
         failure.with_detail(String::from_utf8_lossy(&body[..body.len().min(200)]))
     }
 }

@@ -36,8 +36,9 @@ impl Endpoint {
         for (name, value) in &spec.headers {
             let name = HeaderName::from_str(name)
                 .map_err(|_| wrong(format!("server `{server}`: `{name}` is not a header name")))?;
-            let mut value = HeaderValue::from_str(value)
-                .map_err(|_| wrong(format!("server `{server}`: the value of header `{name}` has characters HTTP forbids")))?;
+            let mut value = HeaderValue::from_str(value).map_err(|_| {
+                wrong(format!("server `{server}`: the value of header `{name}` has characters HTTP forbids"))
+            })?;
             value.set_sensitive(true);
             headers.insert(name, value);
         }
@@ -50,7 +51,9 @@ impl Endpoint {
     /// A URL without a host.
     pub fn at(server: &ServerName, url: &Uri, mut headers: HeaderMap) -> Result<Self, Failure> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let wrong = || Failure::server(Kind::Unavailable, server, Retry::No, format!("server `{server}`: `{url}` is no HTTP URL"));
+        let wrong = || {
+            Failure::server(Kind::Unavailable, server, Retry::No, format!("server `{server}`: `{url}` is no HTTP URL"))
+        };
         let authority = url.authority().ok_or_else(wrong)?;
         let host = match authority.port_u16() {
             Some(port) => format!("{}:{port}", authority.host()),

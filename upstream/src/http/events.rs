@@ -31,7 +31,11 @@ impl Events {
                 Ok(Some(event)) => return Ok(Some(event)),
                 Ok(None) => {}
                 Err(_) => {
-                    return Err(from.failure(Kind::Protocol, Retry::MaybeSent, "sent an event over the bound `message`"));
+                    return Err(from.failure(
+                        Kind::Protocol,
+                        Retry::MaybeSent,
+                        "sent an event over the bound `message`",
+                    ));
                 }
             }
             let frame = std::future::poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx)).await;

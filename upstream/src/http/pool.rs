@@ -56,7 +56,8 @@ impl Pool {
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT));
         http.enforce_http(false);
-        let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http);
+        let connector =
+            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http);
         Arc::new(Self { connector, idle: Mutex::new(HashMap::new()) })
     }
 
@@ -126,10 +127,8 @@ impl Pool {
             .await
             .map_err(|_| unreachable(format!("no connection within {CONNECT:?}")))?
             .map_err(|error| unreachable(chain(error.as_ref())))?;
-        let (sender, driver) = http1::Builder::new()
-            .handshake(stream)
-            .await
-            .map_err(|error| unreachable(error.to_string()))?;
+        let (sender, driver) =
+            http1::Builder::new().handshake(stream).await.map_err(|error| unreachable(error.to_string()))?;
         tokio::spawn(async move {
             // Its end is seen by whoever uses the connection.
             let _ = driver.await;

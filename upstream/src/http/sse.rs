@@ -39,7 +39,9 @@ pub async fn connect(
     let target = Endpoint::at(&endpoint.server, &target, endpoint.headers.clone())?;
     let writing = write(link.clone(), outbox, target, pool.clone());
     let closed = link.closing();
-    tasks.spawn(async move { tokio::select! { () = writing => {}, () = closed.cancelled() => {} } });
+    tasks.spawn(async move {
+        tokio::select! { () = writing => {}, () = closed.cancelled() => {} }
+    });
     let (link, endpoint) = (link.clone(), endpoint.clone());
     tasks.spawn(async move {
         let closed = link.closing();
@@ -80,11 +82,13 @@ async fn open(endpoint: &Endpoint, pool: &Arc<Pool>, bound: usize) -> Result<(Ev
         let event = events.next(endpoint).await?.ok_or_else(|| refused("closed its stream at once"))?;
         Ok((events, event))
     };
-    let (events, event) = timeout(FIRST_EVENT, first).await.map_err(|_| refused("did not open an event stream in time"))??;
+    let (events, event) =
+        timeout(FIRST_EVENT, first).await.map_err(|_| refused("did not open an event stream in time"))??;
     if event.name.as_deref() != Some(b"endpoint") {
         return Err(refused("did not name its message endpoint first"));
     }
-    let target = resolve(&endpoint.url, &event.data).ok_or_else(|| refused("named a message endpoint of another origin"))?;
+    let target =
+        resolve(&endpoint.url, &event.data).ok_or_else(|| refused("named a message endpoint of another origin"))?;
     Ok((events, target))
 }
 
@@ -121,7 +125,9 @@ async fn write(link: Arc<Link>, mut outbox: mpsc::Receiver<Pieces>, target: Endp
                 target.failure(Kind::Broken, Retry::MaybeSent, &what)
             }
             Ok(Err(failure)) => failure,
-            Err(_) => target.failure(Kind::Timeout, Retry::MaybeSent, &format!("did not take a message within {TAKEN:?}")),
+            Err(_) => {
+                target.failure(Kind::Timeout, Retry::MaybeSent, &format!("did not take a message within {TAKEN:?}"))
+            }
         };
         return link.close(&failure);
     }
@@ -136,7 +142,8 @@ mod tests {
     #[test]
     fn the_message_endpoint_stays_within_the_origin() {
         let base = Uri::from_static("http://a.example:1/x/sse?k=1");
-        let at = |reference: &'static str| resolve(&base, &Bytes::from_static(reference.as_bytes())).map(|u| u.to_string());
+        let at =
+            |reference: &'static str| resolve(&base, &Bytes::from_static(reference.as_bytes())).map(|u| u.to_string());
         assert_eq!(at("/messages?s=1").as_deref(), Some("http://a.example:1/messages?s=1"));
         assert_eq!(at("messages").as_deref(), Some("http://a.example:1/x/messages"));
         assert_eq!(at("?s=1").as_deref(), Some("http://a.example:1/x/sse?s=1"));
