@@ -120,7 +120,14 @@ async fn what_a_server_tells_reaches_the_sessions_that_asked_for_it() {
         let place = gateway.federated("everything");
         everything::logs(client, &place).await;
         everything::updates_subscribers(client, &place).await;
-        everything::announces_new_resources(client, &place, &format!("{client:?}.gz")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_grows_is_announced_to_the_sessions_that_see_it() {
+    let gateway = Setting::of([server::everything(), server::time()]).start().await;
+    for client in Client::FOR_LEGACY {
+        everything::announces_new_resources(client, &gateway.federated("everything"), &format!("{client:?}.gz")).await;
     }
 }
 

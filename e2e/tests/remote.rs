@@ -26,8 +26,19 @@ async fn a_legacy_server_on_streamable_http_keeps_all_its_features() {
         everything::asks_for_roots(client, &place).await;
         everything::logs(client, &place).await;
         everything::updates_subscribers(client, &place).await;
-        everything::announces_new_resources(client, &place, &format!("{client:?}.gz")).await;
         everything::answers_many_at_once(client, &place).await;
+    }
+}
+
+#[tokio::test]
+async fn a_legacy_server_on_http_announces_that_its_list_grew() {
+    let (new, old) = (Spawned::everything().await, Spawned::everything_sse().await);
+    let gateway = Setting::of([new.server("new"), old.server("old")]).start().await;
+    for name in ["new", "old"] {
+        for client in Client::FOR_LEGACY {
+            let fresh = format!("{name}-{client:?}.gz");
+            everything::announces_new_resources(client, &gateway.federated(name), &fresh).await;
+        }
     }
 }
 

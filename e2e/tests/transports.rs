@@ -21,7 +21,6 @@ async fn legacy_holds(client: Client, place: &Place) {
     everything::asks_for_roots(client, place).await;
     everything::logs(client, place).await;
     everything::updates_subscribers(client, place).await;
-    everything::announces_new_resources(client, place, "new.gz").await;
     everything::answers_many_at_once(client, place).await;
 }
 
@@ -48,6 +47,16 @@ async fn the_bridge_carries_all_that_a_legacy_session_does() {
     let gateway = gateway().await;
     for client in Client::FOR_LEGACY {
         legacy_holds(client, &gateway.connect(&[]).of("everything")).await;
+    }
+}
+
+#[tokio::test]
+async fn each_transport_announces_that_a_list_grew() {
+    let gateway = Setting::of([server::everything()]).start().await;
+    for (place, fresh) in
+        [(gateway.sse("/sse"), "sse.gz"), (gateway.ws("/ws"), "ws.gz"), (gateway.connect(&[]), "c.gz")]
+    {
+        everything::announces_new_resources(Client::Ts1, &place.of("everything"), fresh).await;
     }
 }
 

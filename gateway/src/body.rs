@@ -80,17 +80,6 @@ impl Body {
         self.ticket = Some(ticket);
         self
     }
-
-    /// Takes a whole body out again, to be changed.
-    ///
-    /// # Errors
-    /// The body itself, when it is not whole.
-    pub fn into_whole(self) -> Result<(Bytes, Option<Ticket>), Self> {
-        match self.content {
-            Content::Whole(bytes) => Ok((bytes, self.ticket)),
-            content => Err(Self { content, ticket: self.ticket }),
-        }
-    }
 }
 
 impl HttpBody for Body {

@@ -9,7 +9,11 @@ use wire::era::Era;
 use crate::{gateway::Gateway, meters::Series};
 
 /// A call's account, from its arrival until its answer has been sent or given up.
-pub struct Ticket {
+///
+/// Boxed inside: it is handed from stage to stage.
+pub struct Ticket(Box<Account>);
+
+struct Account {
     gateway: Arc<Gateway>,
     series: Option<Arc<Series>>,
     start: Instant,
@@ -27,7 +31,7 @@ impl Ticket {
     #[must_use]
     pub fn open(gateway: &Arc<Gateway>, era: Era, method: &str) -> Self {
         gateway.meters.in_flight.inc();
-        Self {
+        Self(Box::new(Account {
             gateway: gateway.clone(),
             series: None,
             start: Instant::now(),
@@ -38,42 +42,42 @@ impl Ticket {
             outcome: "ok",
             detail: None,
             bytes: 0,
-        }
+        }))
     }
 
     /// Notes where the call goes. `listed`: the server lists the name, so that it may become a label.
     pub fn goes_to(&mut self, server: &str, name: Option<&str>, listed: bool) {
         let label = match name {
-            Some(name) if listed && self.method == "tools/call" => name,
-            _ => &self.method,
+            Some(name) if listed && self.0.method == "tools/call" => name,
+            _ => &self.0.method,
         };
         let known = matches!(label, "tools/call" | "prompts/get") || listed || wire_method(label);
-        self.series = Some(self.gateway.meters.series(server, if known { label } else { "other" }));
-        self.server = Some(server.to_owned());
-        self.name = name.map(str::to_owned);
+        self.0.series = Some(self.0.gateway.meters.series(server, if known { label } else { "other" }));
+        self.0.server = Some(server.to_owned());
+        self.0.name = name.map(str::to_owned);
     }
 
     /// Notes that the server answered with an error.
     pub fn answered_error(&mut self) {
-        self.outcome = "error";
+        self.0.outcome = "error";
     }
 
     /// Notes how it failed.
     pub fn failed(&mut self, failure: &Failure) {
-        self.outcome = failure.kind().word();
+        self.0.outcome = failure.kind().word();
         if failure.kind() != Kind::Cancelled {
-            self.detail = Some(failure.to_string());
+            self.0.detail = Some(failure.to_string());
         }
     }
 
     /// Notes bytes handed to the connection.
     pub fn sent(&mut self, bytes: usize) {
-        self.bytes += bytes;
+        self.0.bytes += bytes;
     }
 
     /// Notes that the answer broke off.
     pub fn broke(&mut self) {
-        self.outcome = Kind::Broken.word();
+        self.0.outcome = Kind::Broken.word();
     }
 }
 
@@ -85,7 +89,7 @@ fn wire_method(method: &str) -> bool {
         || matches!(method, "initialize" | "ping")
 }
 
-impl Drop for Ticket {
+impl Drop for Account {
     fn drop(&mut self) {
         let took = self.start.elapsed();
         let meters = &self.gateway.meters;

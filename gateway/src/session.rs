@@ -45,7 +45,7 @@ pub struct Session {
     peer: PeerId,
     version: Mutex<Option<Version>>,
     introduction: Mutex<Arc<Introduction>>,
-    held: Mutex<HashMap<ServerName, (Arc<Server>, Arc<Link>)>>,
+    held: Mutex<HashMap<ServerName, Held>>,
     /// Its calls in flight.
     pub calls: Calls,
     asked: Mutex<HashMap<u64, Asked>>,
@@ -63,6 +63,9 @@ pub struct Session {
     /// Cancelled at the session's end.
     pub closing: tokio_util::sync::CancellationToken,
 }
+
+/// A link that the session uses, and the server to give it back to.
+type Held = (Arc<Server>, Arc<Link>);
 
 struct Asked {
     link: Arc<Link>,

@@ -18,7 +18,7 @@ mod serve;
 mod term;
 mod welcome;
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
@@ -72,7 +72,9 @@ fn serve(args: &Serve, global: &Global) -> Result<Exit> {
     let _log = log::start(&loaded.plan.log);
     let control = serve::control_runtime()?;
     let running = serve::start(&control, loaded.plan.clone())?;
-    print!("{}", welcome::text(&running.gateway.plan.load(), loaded.file.as_deref()));
+    let greeting = welcome::text(&running.gateway.plan.load(), loaded.file.as_deref());
+    // Nobody may be reading; that is no reason not to serve.
+    let _ = std::io::stdout().write_all(greeting.as_bytes());
     let reload = control.block_on(async { manager::Reload::start(loaded, commands::builtins()) });
     serve::until_asked(&control, running, &reload)?;
     Ok(Exit::Ok)

@@ -27,6 +27,7 @@ const RESUME_AFTER: Duration = Duration::from_millis(500);
 const RESUME_AFTER_AT_MOST: Duration = Duration::from_secs(30);
 
 /// The start of an answer.
+#[expect(clippy::large_enum_variant, reason = "moved once, and the large one is what nearly every call has")]
 pub enum Answer {
     /// Messages from a shared stream.
     Exchange(Exchange),

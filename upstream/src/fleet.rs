@@ -91,7 +91,8 @@ impl Fleet {
     pub async fn stop(&self) {
         let servers = self.servers.swap(Arc::default());
         let mut stopping = JoinSet::new();
-        for server in servers.values().cloned() {
+        for server in servers.values() {
+            let server = Arc::clone(server);
             stopping.spawn(async move { server.stop().await });
         }
         stopping.join_all().await;
