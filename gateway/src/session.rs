@@ -154,6 +154,10 @@ impl Session {
         drop(held);
         let peer: Arc<dyn Peer> = self.clone();
         link.attach(&peer);
+        // It may have ended while the link was being opened; nobody else would give the link back then.
+        if self.ended.load(Ordering::Acquire) {
+            self.let_go();
+        }
         true
     }
 
@@ -310,18 +314,22 @@ impl Session {
         asked.iter().find(|(_, a)| Arc::ptr_eq(&a.link, link) && a.id == id).map(|(number, _)| *number)
     }
 
-    /// Ends the session: links are let go, streams finished, calls cancelled.
-    pub fn end(&self) {
-        if self.ended.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        self.closing.cancel();
+    fn let_go(&self) {
         // Taken out first: closing a link calls back into `lost`.
         let held = std::mem::take(&mut *self.held.lock());
         for (server, link) in held.into_values() {
             link.detach(self.peer);
             server.release(self.peer);
         }
+    }
+
+    /// Ends the session: links are let go, streams finished, calls cancelled.
+    pub fn end(&self) {
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.closing.cancel();
+        self.let_go();
         self.calls.cancel_all();
         self.outlet.finish();
         for stream in self.streams.lock().iter() {

@@ -93,3 +93,22 @@ pub fn loaded(global: &Global, term: Term) -> Result<Loaded, Usage> {
     }
     Ok(loaded)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_listens_everywhere_is_reached_here() {
+        for (listens, reached) in [
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::]:2", "[::1]:2"),
+            ("127.0.0.1:3", "127.0.0.1:3"),
+            ("192.0.2.1:4", "192.0.2.1:4"),
+        ] {
+            assert_eq!(reachable(listens.parse().unwrap()).to_string(), reached);
+        }
+    }
+}
