@@ -85,7 +85,8 @@ fn buckets() -> Histogram {
 
 impl Default for Meters {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("hostler");
+        let mut root = Registry::default();
+        let registry = root.sub_registry_with_prefix("hostler");
         let calls = Family::<Outcomes, Counter>::default();
         let seconds = Family::<Labels, Histogram, fn() -> Histogram>::new_with_constructor(buckets);
         let (in_flight, connections) = (Gauge::default(), Gauge::default());
@@ -98,7 +99,7 @@ impl Default for Meters {
         registry.register("requests_refused", "Requests refused before they became calls", refused.clone());
         registry.register("connections", "Open client connections", connections.clone());
         registry.register_with_unit("answer", "Size of all answers together", Unit::Bytes, sent.clone());
-        let (registry, series) = (RwLock::new(registry), RwLock::new(HashMap::new()));
+        let (registry, series) = (RwLock::new(root), RwLock::new(HashMap::new()));
         Self { registry, calls, seconds, series, in_flight, refused, connections, sent }
     }
 }
@@ -129,7 +130,7 @@ impl Meters {
         series
     }
 
-    /// Adds what others count.
+    /// Adds what others count, under names of their own.
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
         add(&mut self.registry.write());
     }

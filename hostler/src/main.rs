@@ -10,6 +10,7 @@ mod clock;
 mod commands;
 mod demo;
 mod exit;
+mod gauges;
 mod lines;
 mod log;
 mod near;
@@ -65,13 +66,14 @@ fn ask(command: Command, global: &Global) -> Result<Exit> {
 
 /// Runs the gateway.
 fn serve(args: &Serve, global: &Global) -> Result<Exit> {
-    let mut loaded = commands::loaded(global, Term::new(global.json, global.color))?;
+    let loaded = commands::loaded(global, Term::new(global.json, global.color))?;
+    let mut plan = loaded.plan.clone();
     if let Some(address) = args.listen {
-        loaded.plan.listen.address = address;
+        plan.listen.address = address;
     }
-    let _log = log::start(&loaded.plan.log);
+    let _log = log::start(&plan.log);
     let control = serve::control_runtime()?;
-    let running = serve::start(&control, loaded.plan.clone())?;
+    let running = serve::start(&control, plan)?;
     let greeting = welcome::text(&running.gateway.plan.load(), loaded.file.as_deref());
     // Nobody may be reading; that is no reason not to serve.
     let _ = std::io::stdout().write_all(greeting.as_bytes());

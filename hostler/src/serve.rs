@@ -23,6 +23,8 @@ use tokio::{
 use tower_service::Service;
 use upstream::{Fleet, Pool, process};
 
+use crate::gauges::Gauges;
+
 /// How long `ready` waits at most for the servers' first start.
 const FIRST_START: Duration = Duration::from_secs(20);
 
@@ -46,8 +48,9 @@ pub struct Running {
 ///
 /// # Errors
 /// When the state folder or the address cannot be used.
-pub fn start(control: &Runtime, plan: Plan) -> Result<Running> {
+pub fn start(control: &Runtime, mut plan: Plan) -> Result<Running> {
     process::become_subreaper();
+    plan.listen.address = free_address(plan.listen.address)?;
     let memories = Memories::open(&plan.state_dir)
         .with_context(|| format!("the state folder {} cannot be used (`state_dir`)", plan.state_dir.display()))?;
     let plan = Arc::new(plan);
@@ -55,6 +58,7 @@ pub fn start(control: &Runtime, plan: Plan) -> Result<Running> {
     let window = Arc::new(Window(OnceLock::new()));
     let gateway = Gateway::new(plan.clone(), fleet.clone(), fallback(window.clone()));
     let _ = window.0.set(gateway.clone());
+    Gauges::register(&gateway);
     let lanes = lanes(&gateway, &plan)?;
     fleet.apply(&plan.servers);
     control.spawn(gateway.clone().tend());
@@ -68,8 +72,6 @@ fn lanes(gateway: &Arc<Gateway>, plan: &Plan) -> Result<Vec<thread::JoinHandle<i
     // Not every system spreads connections over listeners that share a port; there, one lane must do.
     let count = if cfg!(target_os = "linux") { count } else { 1 };
     let address = plan.listen.address;
-    // The first is bound without sharing, so that an address in use by another program is noticed.
-    drop(gateway::listen::bind(address, false).with_context(|| in_use(address))?);
     let mut lanes = Vec::with_capacity(count);
     for number in 0..count {
         let listener = gateway::listen::bind(address, true).with_context(|| in_use(address))?;
@@ -82,6 +84,13 @@ fn lanes(gateway: &Arc<Gateway>, plan: &Plan) -> Result<Vec<thread::JoinHandle<i
         lanes.push(lane.context("a data-plane thread could not be started")?);
     }
     Ok(lanes)
+}
+
+/// The address, with its port chosen if that was left open. Bound without sharing, so that an address in use by another
+/// program is noticed: lanes would share it with another Hostler unseen.
+fn free_address(address: std::net::SocketAddr) -> Result<std::net::SocketAddr> {
+    let listener = gateway::listen::bind(address, false).with_context(|| in_use(address))?;
+    listener.local_addr().with_context(|| in_use(address))
 }
 
 fn in_use(address: std::net::SocketAddr) -> String {
@@ -121,9 +130,11 @@ pub fn until_asked(control: &Runtime, running: Running, reload: &manager::Reload
                 _ = terminate.recv() => break,
                 _ = hangup.recv() => drop(reload.reload_now().await),
                 Ok(()) = plans.changed() => {
-                    let plan = plans.borrow_and_update().clone();
+                    let mut plan = Plan::clone(&plans.borrow_and_update());
+                    // What is listened on stays until a restart, whatever the command line or the file says.
+                    plan.listen = gateway.plan.load().listen.clone();
                     gateway.fleet.apply(&plan.servers);
-                    gateway.replace(plan);
+                    gateway.replace(Arc::new(plan));
                     tracing::info!("the configuration has been put in place");
                 }
             }
