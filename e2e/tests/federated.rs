@@ -120,6 +120,7 @@ async fn what_a_server_tells_reaches_the_sessions_that_asked_for_it() {
         let place = gateway.federated("everything");
         everything::logs(client, &place).await;
         everything::updates_subscribers(client, &place).await;
+        everything::announces_new_resources(client, &place, &format!("{client:?}.gz")).await;
     }
 }
 

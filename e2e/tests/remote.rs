@@ -26,6 +26,7 @@ async fn a_legacy_server_on_streamable_http_keeps_all_its_features() {
         everything::asks_for_roots(client, &place).await;
         everything::logs(client, &place).await;
         everything::updates_subscribers(client, &place).await;
+        everything::announces_new_resources(client, &place, &format!("{client:?}.gz")).await;
         everything::answers_many_at_once(client, &place).await;
     }
 }

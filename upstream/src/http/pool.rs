@@ -127,8 +127,12 @@ impl Pool {
             .await
             .map_err(|_| unreachable(format!("no connection within {CONNECT:?}")))?
             .map_err(|error| unreachable(chain(error.as_ref())))?;
-        let (sender, driver) =
-            http1::Builder::new().handshake(stream).await.map_err(|error| unreachable(error.to_string()))?;
+        // Head and small bodies in one buffer: a plain write costs less than a gathered one.
+        let (sender, driver) = http1::Builder::new()
+            .writev(false)
+            .handshake(stream)
+            .await
+            .map_err(|error| unreachable(error.to_string()))?;
         tokio::spawn(async move {
             // Its end is seen by whoever uses the connection.
             let _ = driver.await;
