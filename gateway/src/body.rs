@@ -76,7 +76,8 @@ impl Body {
 
     /// Ties a call's account to the body.
     #[must_use]
-    pub fn with_ticket(mut self, ticket: Ticket) -> Self {
+    pub fn with_ticket(mut self, mut ticket: Ticket) -> Self {
+        ticket.answered();
         self.ticket = Some(ticket);
         self
     }

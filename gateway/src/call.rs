@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use upstream::{Introduction, OnDrop, Outgoing, Want};
+use upstream::{Introduction, Method, OnDrop, Outgoing, Want};
 use wire::{Envelope, Span, Splice, era::Era};
 
 use crate::{place::Place, session::Session};
@@ -20,7 +20,7 @@ pub struct Call {
     /// Where their parts lie.
     pub envelope: Envelope,
     /// The method, decoded; empty for answers.
-    pub method: String,
+    pub method: Method,
     /// The session, or the connection on a shared wire. None for a modern request on its own.
     pub session: Option<Arc<Session>>,
     /// Headers that go along to a server on HTTP.
@@ -61,7 +61,7 @@ impl Call {
 
     /// The message for a server, with the edits that the route calls for.
     #[must_use]
-    pub fn outgoing(&self, edits: &[(Span, Bytes)], name: Option<&str>) -> Box<Outgoing> {
+    pub fn outgoing(&self, edits: &[(Span, Bytes)], name: Option<&Arc<str>>) -> Box<Outgoing> {
         let mut splice = Splice::new(self.body.clone());
         for (span, with) in edits {
             splice.replace(*span, with.clone());
@@ -72,7 +72,7 @@ impl Call {
             body: self.body.clone(),
             era: self.era,
             method: self.method.clone(),
-            name: name.map(str::to_owned),
+            name: name.cloned(),
             headers: self.headers.clone(),
             on_drop: if self.era == Era::Modern { OnDrop::Cancel } else { OnDrop::Forget },
         })

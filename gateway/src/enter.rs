@@ -80,7 +80,7 @@ pub fn streamable(
     envelope: Envelope,
 ) -> Result<Call, Failure> {
     let era = era(&envelope, Some(headers));
-    let method = envelope.method(&body).into_owned();
+    let method = upstream::message::method(&envelope.method(&body));
     let session = match era {
         Era::Modern => {
             modern_headers(&envelope, &body, &method, headers)?;

@@ -28,7 +28,7 @@ pub struct Origin {
     /// The server.
     pub server: ServerName,
     /// Its own name or URI for it.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 /// A view at one moment.
@@ -68,7 +68,7 @@ impl Face {
             tracing::warn!(view = view.name, name = key, server = %selection.server, "the name is taken by an earlier server; this entry is left out");
             return;
         }
-        let origin = Origin { server: selection.server.clone(), name: entry.key.clone() };
+        let origin = Origin { server: selection.server.clone(), name: entry.key.as_str().into() };
         names.insert(key.clone(), Arc::new(origin));
         let raw = dressed(entry, kind, &key, face.and_then(|face| face.description.as_deref()));
         self.lists[slot(kind)].push(Shown { key, raw });
@@ -192,7 +192,7 @@ mod tests {
         let shown = face.list(ListKind::Tools);
         assert_eq!(shown.len(), 1);
         assert!(shown[0].raw.starts_with(b"{\"description\":\"Gets \\\"it\\\"\",\"name\":\"get\","));
-        assert_eq!(face.origin(ListKind::Tools, "get").unwrap().name, "read");
+        assert_eq!(face.origin(ListKind::Tools, "get").unwrap().name.as_ref(), "read");
         assert!(face.origin(ListKind::Tools, "a__read").is_none());
     }
 }

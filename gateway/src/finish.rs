@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use ground::{Failure, Kind};
+use ground::{Failure, Kind, ServerName};
 use tokio::time::Instant;
+use upstream::Method;
 use wire::era::Era;
 
 use crate::{gateway::Gateway, meters::Series};
+
+/// How a call ends of which nothing else is noted: its caller went away.
+const ABANDONED: &str = "abandoned";
 
 /// A call's account, from its arrival until its answer has been sent or given up.
 ///
@@ -18,9 +22,9 @@ struct Account {
     series: Option<Arc<Series>>,
     start: Instant,
     era: Era,
-    method: String,
-    server: Option<String>,
-    name: Option<String>,
+    method: Method,
+    server: Option<ServerName>,
+    name: Option<Arc<str>>,
     outcome: &'static str,
     detail: Option<String>,
     bytes: usize,
@@ -29,32 +33,39 @@ struct Account {
 impl Ticket {
     /// Opens an account.
     #[must_use]
-    pub fn open(gateway: &Arc<Gateway>, era: Era, method: &str) -> Self {
+    pub fn open(gateway: &Arc<Gateway>, era: Era, method: &Method) -> Self {
         gateway.meters.in_flight.inc();
         Self(Box::new(Account {
             gateway: gateway.clone(),
             series: None,
             start: Instant::now(),
             era,
-            method: method.to_owned(),
+            method: method.clone(),
             server: None,
             name: None,
-            outcome: "ok",
+            outcome: ABANDONED,
             detail: None,
             bytes: 0,
         }))
     }
 
     /// Notes where the call goes. `listed`: the server lists the name, so that it may become a label.
-    pub fn goes_to(&mut self, server: &str, name: Option<&str>, listed: bool) {
+    pub fn goes_to(&mut self, server: &ServerName, name: Option<&Arc<str>>, listed: bool) {
         let label = match name {
-            Some(name) if listed && self.0.method == "tools/call" => name,
-            _ => &self.0.method,
+            Some(name) if listed && self.0.method == "tools/call" => &**name,
+            _ => &*self.0.method,
         };
         let known = matches!(label, "tools/call" | "prompts/get") || listed || wire_method(label);
-        self.0.series = Some(self.0.gateway.meters.series(server, if known { label } else { "other" }));
-        self.0.server = Some(server.to_owned());
-        self.0.name = name.map(str::to_owned);
+        self.0.series = Some(self.0.gateway.meters.series(server.as_str(), if known { label } else { "other" }));
+        self.0.server = Some(server.clone());
+        self.0.name = name.cloned();
+    }
+
+    /// Notes that there is an answer, if nothing worse was noted before.
+    pub fn answered(&mut self) {
+        if self.0.outcome == ABANDONED {
+            self.0.outcome = "ok";
+        }
     }
 
     /// Notes that the server answered with an error.
@@ -105,9 +116,9 @@ impl Drop for Account {
         tracing::info!(
             target: "call",
             era,
-            method = self.method,
-            server = self.server,
-            name = self.name,
+            method = &*self.method,
+            server = self.server.as_ref().map(ServerName::as_str),
+            name = self.name.as_deref(),
             outcome = self.outcome,
             detail = self.detail,
             ms = took.as_micros() as f64 / 1000.0,

@@ -56,9 +56,7 @@ pub enum Outcome {
 ///
 /// # Errors
 /// Why there is no answer.
-pub async fn forward(lane: &Lane, call: Call, trip: Trip, mut ticket: Ticket) -> Result<Outcome, (Failure, Ticket)> {
-    let name = trip.name.as_deref();
-    ticket.goes_to(trip.server.name().as_str(), name, trip.listed);
+pub async fn forward(lane: &Lane, call: Call, trip: Trip, ticket: Ticket) -> Result<Outcome, (Failure, Ticket)> {
     if let Some(outcome) = still_wanted(&call, &trip) {
         return Ok(respond::accounted(outcome, ticket));
     }
@@ -174,7 +172,7 @@ async fn send(
     begun: Option<&Begun>,
 ) -> Result<Answer, Failure> {
     note_subscription(call, trip, link);
-    let out: Box<Outgoing> = call.outgoing(&trip.edits, trip.name.as_deref());
+    let out: Box<Outgoing> = call.outgoing(&trip.edits, trip.name.as_ref());
     let peer = call.session.as_ref().map(|session| session.peer());
     if let (Some(begun), Some(id)) = (begun, call.envelope.id) {
         begun.went(link, call.share(id));

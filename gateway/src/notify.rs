@@ -13,7 +13,7 @@ use crate::{call::Call, forward::Outcome, gateway::Lane, place::Place};
 pub async fn take(lane: &Lane, call: Call) -> Result<Outcome, Failure> {
     match call.envelope.kind {
         Shape::Response | Shape::Error => answer(lane, &call).await?,
-        _ => match call.method.as_str() {
+        _ => match &*call.method {
             "notifications/initialized" => initialized(lane, &call),
             "notifications/cancelled" => cancelled(lane, &call).await,
             "notifications/progress" => {}

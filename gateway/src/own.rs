@@ -37,7 +37,7 @@ const NEW: Duration = Duration::from_secs(4);
 /// What is wrong with it.
 pub async fn answer(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
     let modern = call.era == Era::Modern;
-    match call.method.as_str() {
+    match &*call.method {
         "ping" if !modern => result(call, b"{}"),
         "server/discover" if modern => discover(lane, call).await,
         "logging/setLevel" if !modern => set_level(lane, call).await,

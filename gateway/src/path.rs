@@ -77,7 +77,7 @@ pub async fn travel(lane: &Lane, call: Call) -> Result<Outcome, (Failure, Option
             Err(failure) => Err(failed(ticket, failure)),
         },
         Ok(route::Route::Server(trip)) => {
-            ticket.goes_to(trip.server.name().as_str(), trip.name.as_deref(), trip.listed);
+            ticket.goes_to(trip.server.name(), trip.name.as_ref(), trip.listed);
             if lists::may_be_remembered(&call)
                 && let Some(outcome) = Box::pin(lists::remembered(lane, &call, &trip.server)).await
             {

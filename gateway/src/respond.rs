@@ -128,6 +128,7 @@ pub fn accounted(outcome: Outcome, ticket: Ticket) -> Outcome {
         Outcome::Raw(body) => Outcome::Raw(body.with_ticket(ticket)),
         Outcome::Listen(messages) => {
             let mut ticket = ticket;
+            ticket.answered();
             Outcome::Listen(Box::pin(messages.inspect(move |message| ticket.sent(message.len()))))
         }
         other => other,

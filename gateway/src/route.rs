@@ -24,7 +24,7 @@ pub struct Trip {
     /// What must differ in the body.
     pub edits: Vec<(Span, Bytes)>,
     /// The name or URI as the server knows it.
-    pub name: Option<String>,
+    pub name: Option<Arc<str>>,
     /// Whether the server lists that name: only then may it become a label of metrics.
     pub listed: bool,
 }
@@ -50,12 +50,12 @@ pub fn request(gateway: &Gateway, call: &Call) -> Result<Route, Failure> {
 
 fn untouched(gateway: &Gateway, call: &Call, name: &str) -> Result<Route, Failure> {
     let server = gateway.fleet.get(name).ok_or_else(|| call.place.unknown())?;
-    let own = matches!(call.method.as_str(), "initialize" | "ping" | "logging/setLevel") && call.session.is_some();
+    let own = matches!(&*call.method, "initialize" | "ping" | "logging/setLevel") && call.session.is_some();
     if own || call.method == "initialize" && call.era == wire::era::Era::Legacy {
         return Ok(Route::Own);
     }
     let named = call.envelope.name.or(call.envelope.uri).and_then(|span| wire::text(call.part(span)));
-    let name = named.map(std::borrow::Cow::into_owned);
+    let name: Option<Arc<str>> = named.map(Arc::from);
     let catalog = server.catalog(None);
     let listed =
         name.as_deref().is_some_and(|name| catalog.has(ListKind::Tools, name) || catalog.has(ListKind::Prompts, name));
@@ -64,7 +64,7 @@ fn untouched(gateway: &Gateway, call: &Call, name: &str) -> Result<Route, Failur
 
 fn federated(gateway: &Gateway, call: &Call) -> Result<Route, Failure> {
     let view = gateway.view(&call.place)?;
-    let (kind, span) = match call.method.as_str() {
+    let (kind, span) = match &*call.method {
         "tools/call" => (ListKind::Tools, call.envelope.name),
         "prompts/get" => (ListKind::Prompts, call.envelope.name),
         "resources/read" | "resources/subscribe" | "resources/unsubscribe" => (ListKind::Resources, call.envelope.uri),
@@ -82,7 +82,7 @@ fn federated(gateway: &Gateway, call: &Call) -> Result<Route, Failure> {
     let listed = known.is_some();
     let origin = known.or_else(|| unlisted(&view, kind, &asked).map(Arc::new)).ok_or_else(|| missing(kind, &asked))?;
     let server = gateway.fleet.get(origin.server.as_str()).ok_or_else(|| missing(kind, &asked))?;
-    let edits = if origin.name == asked { Vec::new() } else { vec![(span, Bytes::from(wire::quote(&origin.name)))] };
+    let edits = if *origin.name == *asked { Vec::new() } else { vec![(span, Bytes::from(wire::quote(&origin.name)))] };
     Ok(Route::Server(Trip { server, edits, name: Some(origin.name.clone()), listed }))
 }
 
@@ -114,7 +114,7 @@ fn unlisted(view: &View, kind: ListKind, asked: &str) -> Option<Origin> {
     };
     let renamed = kind == ListKind::Tools && selection.overrides.get(name).is_some_and(|o| o.name.is_some());
     let lets = face::filter(selection, kind).lets(name) && !renamed;
-    lets.then(|| Origin { server: selection.server.clone(), name: name.to_owned() })
+    lets.then(|| Origin { server: selection.server.clone(), name: name.into() })
 }
 
 fn missing(kind: ListKind, asked: &str) -> Failure {

@@ -119,7 +119,7 @@ pub async fn message(lane: &Lane, session: &Arc<Session>, body: Bytes) {
     let call = Call {
         place: session.place.clone(),
         era,
-        method: envelope.method(&body).into_owned(),
+        method: upstream::message::method(&envelope.method(&body)),
         body,
         envelope,
         session: Some(session.clone()),

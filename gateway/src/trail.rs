@@ -137,6 +137,7 @@ impl Trail {
                 if message.envelope.kind == Shape::Error {
                     self.ticket.answered_error();
                 }
+                self.ticket.answered();
                 Some(forward::outward_answer(&self.call, &self.link, self.prefixed, message).into_bytes())
             }
             Shape::Request | Shape::Notification => match (&self.call.session, self.call.era) {

@@ -29,7 +29,7 @@ pub use catalog::{Catalog, Entry, ListKind};
 pub use fleet::Fleet;
 pub use http::pool::Pool;
 pub use link::Link;
-pub use message::{Message, OnDrop, Outgoing};
+pub use message::{Message, Method, OnDrop, Outgoing};
 pub use peer::{Peer, PeerId};
 pub use server::Server;
 pub use want::{Introduction, Want};

@@ -2,6 +2,8 @@
 //!
 //! Never decodes arguments or results.
 
+use std::{borrow::Cow, sync::Arc};
+
 use bytes::Bytes;
 use wire::{Envelope, Fault, Splice, era::Era};
 
@@ -38,8 +40,40 @@ impl Message {
 
     /// The method; empty for answers.
     #[must_use]
-    pub fn method(&self) -> std::borrow::Cow<'_, str> {
+    pub fn method(&self) -> Cow<'_, str> {
         self.envelope.method(&self.body)
+    }
+}
+
+/// A method's name: the known ones cost nothing to hand around.
+pub type Method = Cow<'static, str>;
+
+/// The name of a method, without an allocation where the specification knows it.
+#[must_use]
+pub fn method(name: &str) -> Method {
+    const KNOWN: [&str; 18] = [
+        "tools/call",
+        "tools/list",
+        "prompts/get",
+        "prompts/list",
+        "resources/read",
+        "resources/list",
+        "resources/templates/list",
+        "resources/subscribe",
+        "resources/unsubscribe",
+        "completion/complete",
+        "server/discover",
+        "subscriptions/listen",
+        "initialize",
+        "ping",
+        "logging/setLevel",
+        "notifications/initialized",
+        "notifications/cancelled",
+        "notifications/progress",
+    ];
+    match KNOWN.into_iter().find(|known| *known == name) {
+        Some(known) => Cow::Borrowed(known),
+        None => Cow::Owned(name.to_owned()),
     }
 }
 
@@ -55,9 +89,9 @@ pub struct Outgoing {
     /// The revision family it is written in.
     pub era: Era,
     /// The method, decoded.
-    pub method: String,
+    pub method: Method,
     /// For `Mcp-Name`: the name or URI as the server knows it.
-    pub name: Option<String>,
+    pub name: Option<Arc<str>>,
     /// Further headers that belong to the message (`Mcp-Param-*`, trace context), for servers on HTTP.
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
     /// What happens at the server when the caller goes away.
@@ -72,7 +106,7 @@ impl Outgoing {
     pub fn own(body: impl Into<Bytes>, era: Era) -> Result<Box<Self>, Fault> {
         let body = body.into();
         let envelope = Envelope::parse(&body, 64)?;
-        let method = envelope.method(&body).into_owned();
+        let method = method(&envelope.method(&body));
         Ok(Box::new(Self {
             splice: Splice::new(body.clone()),
             envelope,

@@ -3,9 +3,12 @@
 //! Follows the transports page of 2025-11-25 (sessions, resumption) and of 2026-07-28 (headers, statelessness). Never
 //! reads the body of an answer further than its head.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -106,7 +109,11 @@ impl Carrier {
         headers.insert(header::CONTENT_TYPE, JSON);
         headers.insert(header::ACCEPT, BOTH);
         if self.era == Era::Modern {
-            if let Ok(method) = HeaderValue::from_str(&out.method) {
+            let method = match &out.method {
+                Cow::Borrowed(known) => Ok(HeaderValue::from_static(known)),
+                Cow::Owned(other) => HeaderValue::from_str(other),
+            };
+            if let Ok(method) = method {
                 headers.insert(METHOD, method);
             }
             if let Some(Ok(name)) = out.name.as_deref().map(|n| HeaderValue::from_str(&wire::header::encode_header(n)))
