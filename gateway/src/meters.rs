@@ -113,7 +113,7 @@ impl Meters {
         }
         let mut table = self.series.write();
         let full = table.values().map(HashMap::len).sum::<usize>() >= SERIES;
-        let tool = if full { "other" } else { tool };
+        let (server, tool) = if full { ("other", "other") } else { (server, tool) };
         let tools = table.entry(server.to_owned()).or_default();
         if let Some(series) = tools.get(tool) {
             return series.clone();
@@ -157,6 +157,6 @@ mod tests {
         }
         let count: usize = meters.series.read().values().map(HashMap::len).sum();
         assert!(count <= SERIES + 1, "{count}");
-        assert!(meters.text().contains("hostler_calls_total{server=\"s\",tool=\"other\",outcome=\"ok\"}"));
+        assert!(meters.text().contains("hostler_calls_total{server=\"other\",tool=\"other\",outcome=\"ok\"}"));
     }
 }

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use ground::ServerName;
@@ -82,7 +83,10 @@ impl Memories {
     /// When the disk refuses; the old file stays as it was.
     pub fn save(&self, name: &ServerName, memory: &Memory) -> io::Result<()> {
         let target = self.file(name);
-        let draft = self.folder.join(format!(".{name}.{}.tmp", std::process::id()));
+        // Two saves of one server may overlap when its definition changes; each has a draft of its own.
+        static DRAFTS: AtomicU64 = AtomicU64::new(0);
+        let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+        let draft = self.folder.join(format!(".{name}.{}.{number}.tmp", std::process::id()));
         let written = write(&draft, memory).and_then(|()| fs::rename(&draft, &target));
         if written.is_err() {
             let _ = fs::remove_file(&draft);

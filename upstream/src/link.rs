@@ -332,10 +332,11 @@ impl Link {
         if self.closed.is_cancelled() {
             return;
         }
-        self.closed.cancel();
+        // The reason first: whoever is woken by the end asks for it.
         if let Transport::Mux(mux) = &self.transport {
             mux.close(why);
         }
+        self.closed.cancel();
         let peers = std::mem::take(&mut *self.peers.lock());
         for peer in peers.into_iter().filter_map(|(_, weak)| weak.upgrade()) {
             peer.lost(self);

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use ground::{Failure, Kind};
 use tokio::{sync::mpsc, time::timeout};
+use tokio_util::sync::CancellationToken;
 use wire::{Pieces, era::Era};
 
 use crate::{
@@ -86,17 +87,18 @@ impl Server {
         Err(self.with_last_words(failure))
     }
 
-    /// Adds what the server last wrote to its standard error: nearly always the true reason.
+    /// Adds, once, what the server last wrote to its standard error: nearly always the true reason.
     fn with_last_words(&self, failure: Failure) -> Failure {
+        let told = failure.detail().is_some_and(|detail| detail.contains("stderr: "));
         match self.stderr.tail(1).pop() {
-            Some(line) => {
+            Some(line) if !told => {
                 let detail = match failure.detail() {
                     Some(detail) => format!("{detail}; stderr: {}", line.text),
                     None => format!("stderr: {}", line.text),
                 };
                 failure.with_detail(detail)
             }
-            None => failure,
+            _ => failure,
         }
     }
 
@@ -152,7 +154,7 @@ impl Server {
             };
             if let Some(exit) = exit {
                 // What it wrote before its end is still read, within reason: its pipe may be held open by others.
-                let _ = timeout(Duration::from_millis(500), reading).await;
+                let _ = timeout(Duration::from_millis(500), reading.cancelled()).await;
                 let failure = server.failure_in_mid_call(&format!("{exit}"));
                 held.close(&server.with_last_words(failure));
             } else {
@@ -175,18 +177,25 @@ impl Server {
         &self,
         link: &Arc<Link>,
         stream: impl tokio::io::AsyncRead + Unpin + Send + 'static,
-    ) -> tokio::task::JoinHandle<()> {
+    ) -> CancellationToken {
         let (link, bound) = (link.clone(), self.spec.bounds.message);
+        let read = CancellationToken::new();
+        // Cancelled when all has been read, or nobody reads any more.
+        let told = read.clone().drop_guard();
         self.tasks.spawn(async move {
             let closed = link.closing();
             let why = tokio::select! {
                 why = pipe::read(&link, stream, bound) => why,
                 () = closed.cancelled() => return,
             };
-            // A process that exits closes its output first; its exit status is the better reason, so wait for it a little.
-            let _ = timeout(Duration::from_secs(1), closed.cancelled()).await;
+            drop(told);
+            if why.kind() == Kind::Broken {
+                // A process that exits closes its output first; its exit status is the better reason, so wait for it.
+                let _ = timeout(Duration::from_secs(1), closed.cancelled()).await;
+            }
             link.close(&why);
-        })
+        });
+        read
     }
 
     fn tend_stream(
