@@ -9,7 +9,7 @@ use bytes::Bytes;
 use ground::{Failure, Kind};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use plan::Limits;
 use upstream::http::carrier::{METHOD, NAME, SESSION, VERSION};
 use wire::{
@@ -28,15 +28,19 @@ pub async fn read(headers: &HeaderMap, body: Incoming, limits: &Limits) -> Resul
         let text = "the body's media type must be application/json (header `Content-Type`)";
         return Err(Failure::client(Kind::UnsupportedMedia, text));
     }
+    let too_large = || {
+        let text = format!("the body is over {} bytes, the limit (`limits.body`)", limits.body);
+        Failure::client(Kind::TooLarge, text)
+    };
+    if body.size_hint().lower() > limits.body as u64 {
+        return Err(too_large());
+    }
     // A read of seconds without a byte is a client that is gone; the bound is on the whole, generous for slow links.
     let patience = limits.body_timeout + Duration::from_millis(limits.body as u64 / 1000);
     let collected = tokio::time::timeout(patience, Limited::new(body, limits.body).collect()).await;
     match collected {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            let text = format!("the body is over {} bytes, the limit (`limits.body`)", limits.body);
-            Err(Failure::client(Kind::TooLarge, text))
-        }
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_large()),
         Ok(Err(error)) => Err(Failure::client(Kind::InvalidRequest, "the body broke off").with_detail(error)),
         Err(_) => Err(Failure::client(Kind::InvalidRequest, "the body did not arrive in time (`limits.body_timeout`)")),
     }

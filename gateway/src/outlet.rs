@@ -41,6 +41,42 @@ struct State {
     lost: u64,
 }
 
+impl State {
+    /// Messages that were sent give way to a new one of the given size, the oldest first.
+    fn forget_sent(&mut self, size: usize) {
+        while self.over(size) && self.kept.front().is_some_and(|(number, _)| *number <= self.sent) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, gone)) = self.kept.pop_front() {
+            self.bytes -= gone.len();
+        }
+    }
+
+    fn over(&self, size: usize) -> bool {
+        self.kept.len() >= KEPT || self.bytes + size > KEPT_BYTES
+    }
+
+    /// Whether what waits leaves no room. Where nothing waits, there is room for a message of any size.
+    fn is_full(&self, size: usize) -> bool {
+        !self.kept.is_empty() && self.over(size)
+    }
+
+    /// Adds a message; what is beyond the bounds then was waiting for nobody.
+    fn add(&mut self, message: Bytes) {
+        while self.is_full(message.len()) {
+            self.forget_oldest();
+            self.lost += 1;
+        }
+        self.bytes += message.len();
+        let number = self.next;
+        self.next += 1;
+        self.kept.push_back((number, message));
+    }
+}
+
 impl Outlet {
     /// An empty stream.
     #[must_use]
@@ -71,43 +107,39 @@ impl Outlet {
         state.done && state.sent + 1 >= state.next
     }
 
-    /// Adds a message at once. Beyond the bounds the oldest that were sent, then the oldest, give way.
+    /// Adds a message at once. Beyond the bounds those that were sent give way; then, while somebody reads, the new one
+    /// is lost, for answers may be waiting before it; while nobody reads, the oldest.
     pub fn push(&self, message: Bytes) {
         let mut state = self.state.lock();
-        state.bytes += message.len();
-        let number = state.next;
-        state.next += 1;
-        state.kept.push_back((number, message));
-        while state.kept.len() > 1 && (state.kept.len() > KEPT || state.bytes > KEPT_BYTES) {
-            if let Some((oldest, gone)) = state.kept.pop_front() {
-                state.bytes -= gone.len();
-                if oldest > state.sent {
-                    state.lost += 1;
-                }
-            }
+        state.forget_sent(message.len());
+        if state.is_full(message.len()) && state.reading {
+            state.lost += 1;
+            return;
         }
+        state.add(message);
         drop(state);
         self.wake.notify_one();
     }
 
-    /// Adds a message, first waiting for a client that reads slowly. One that does not read at all is not waited for.
+    /// Adds a message, first waiting for a client that reads slowly: nothing that is still to be sent gives way to it.
+    /// One that does not read at all is not waited for.
     pub async fn offer(&self, message: Bytes) {
         loop {
             let room = self.room.notified();
             {
-                let state = self.state.lock();
-                let unsent = state.next - 1 - state.sent.min(state.next - 1);
-                if !state.reading || unsent < (KEPT / 2) as u64 && state.bytes < KEPT_BYTES {
-                    break;
+                let mut state = self.state.lock();
+                if state.done {
+                    return;
                 }
-                if state.kept.front().is_some_and(|(oldest, _)| *oldest <= state.sent) {
-                    // What is kept has been sent already and may give way.
+                state.forget_sent(message.len());
+                if !state.reading || !state.is_full(message.len()) {
+                    state.add(message);
                     break;
                 }
             }
             room.await;
         }
-        self.push(message);
+        self.wake.notify_one();
     }
 
     /// Says that no message will be added.
@@ -295,6 +327,27 @@ mod tests {
         }
         assert!(outlet.state.lock().kept.len() <= KEPT);
         assert!(outlet.state.lock().bytes <= KEPT_BYTES);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_lost_to_a_reader_that_is_slow() {
+        let outlet = Outlet::new(0, false);
+        outlet.held();
+        let writer = outlet.clone();
+        let writing = tokio::spawn(async move {
+            for n in 0..40u32 {
+                let size = if n % 2 == 0 { 50 } else { 900_000 };
+                writer.offer(Bytes::from(vec![b'x'; size])).await;
+            }
+            writer.finish();
+        });
+        let mut taken = 0;
+        while outlet.take().await.is_some() {
+            taken += 1;
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        writing.await.unwrap();
+        assert_eq!(taken, 40);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! The way out on Streamable HTTP: outcomes and failures as responses of the caller's era.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
@@ -30,6 +30,9 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache, no-transform");
 const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// A finished stream can be resumed for this long.
+const RESUMABLE: Duration = Duration::from_secs(60);
 
 /// What an answer to a failure must know of the caller, kept while the call is on its way.
 pub struct Caller {
@@ -177,12 +180,20 @@ fn sse(messages: Pin<Box<dyn Stream<Item = Bytes> + Send>>) -> impl Stream<Item 
 /// for a while, and read from there, now or after a resumption.
 fn pump(session: &Arc<Session>, mut trail: Box<Trail>) -> impl Stream<Item = Bytes> + Send + use<> {
     let outlet = session.stream();
+    let held = Arc::downgrade(session);
     let events = outlet.read(None);
     tokio::spawn(async move {
         while let Some(message) = trail.next().await {
             outlet.offer(message).await;
         }
         outlet.finish();
+        // A client that lost its stream comes back for it soon, or never.
+        let number = outlet.number();
+        drop(outlet);
+        tokio::time::sleep(RESUMABLE).await;
+        if let Some(session) = held.upgrade() {
+            session.forget_stream(number);
+        }
     });
     events
 }

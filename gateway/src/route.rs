@@ -42,6 +42,10 @@ pub enum Route {
 /// # Errors
 /// When the place, the method or the name does not exist.
 pub fn request(gateway: &Gateway, call: &Call) -> Result<Route, Failure> {
+    if call.method == "initialize" && call.era == wire::era::Era::Modern {
+        // That era has no handshake, and a server of both must not be led into one that all its callers share.
+        return Err(Failure::client(Kind::MethodNotFound, "Method not found: initialize"));
+    }
     match &call.place {
         Place::Server(name) => untouched(gateway, call, name),
         Place::View(_) => federated(gateway, call),

@@ -194,6 +194,11 @@ impl Session {
         outlet
     }
 
+    /// Forgets a stream that nobody needs any more.
+    pub fn forget_stream(&self, number: u64) {
+        self.streams.lock().retain(|stream| stream.number() != number);
+    }
+
     /// The stream of the given number.
     #[must_use]
     pub fn stream_of(&self, number: u64) -> Option<Arc<Outlet>> {
@@ -310,8 +315,11 @@ impl Session {
     }
 
     fn number_asked(&self, link: &Arc<Link>, id: &[u8]) -> Option<u64> {
-        let asked = self.asked.lock();
-        asked.iter().find(|(_, a)| Arc::ptr_eq(&a.link, link) && a.id == id).map(|(number, _)| *number)
+        let mut asked = self.asked.lock();
+        let number = asked.iter().find(|(_, a)| Arc::ptr_eq(&a.link, link) && a.id == id).map(|(number, _)| *number)?;
+        // A client does not answer what was cancelled.
+        asked.remove(&number);
+        Some(number)
     }
 
     fn let_go(&self) {

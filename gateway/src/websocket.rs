@@ -70,7 +70,7 @@ async fn serve(lane: Lane, session: Arc<Session>, stream: Upgraded) {
     let socket = WebSocketStream::from_raw_socket(TokioIo::new(stream), Role::Server, Some(config)).await;
     let (mut sink, mut source) = socket.split();
     session.outlet.held();
-    let turns = Arc::new(Semaphore::new(limits.session_calls));
+    let turns = Arc::new(Semaphore::new(limits.session_calls * 2));
     let mut beat = interval(KEEP_ALIVE);
     loop {
         tokio::select! {
@@ -90,24 +90,29 @@ async fn serve(lane: Lane, session: Arc<Session>, stream: Upgraded) {
                     Some(Ok(_)) => continue,
                 };
                 session.touch();
-                take(&lane, &session, &turns, body).await;
+                if !take(&lane, &session, &turns, body) {
+                    break;
+                }
             }
         }
     }
     let _ = sink.send(Message::Close(None)).await;
 }
 
-/// Takes a message. Requests run at the same time, within the bound; what is no request keeps its place in the order.
-async fn take(lane: &Lane, session: &Arc<Session>, turns: &Arc<Semaphore>, body: Bytes) {
+/// Takes a message; all that are in flight run at the same time. False at the bound.
+fn take(lane: &Lane, session: &Arc<Session>, turns: &Arc<Semaphore>, body: Bytes) -> bool {
     let Ok(turn) = turns.clone().try_acquire_owned() else {
-        // The bound of the session answers it; nothing is queued here.
-        return shared::message(lane, session, body).await;
+        // Far beyond the session's own bound: a client that asks and does not read. Waiting for it here would keep the
+        // answers that it does not read from being written.
+        tracing::warn!("a WebSocket connection is closed: too many requests that wait for their answers");
+        return false;
     };
     let (lane, session) = (lane.clone(), session.clone());
     tokio::spawn(async move {
         shared::message(&lane, &session, body).await;
         drop(turn);
     });
+    true
 }
 
 fn text(bytes: Bytes) -> Option<Utf8Bytes> {

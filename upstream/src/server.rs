@@ -221,7 +221,13 @@ impl Server {
         // Sessions at a remote server cost this machine little; processes are what the configured bound is about.
         let bound = if self.endpoint.is_some() { REMOTE_SESSIONS } else { self.spec.bounds.instances };
         if doors.len() >= bound {
-            doors.retain(|_, door| !matches!(door.stand(), Stand::Closed));
+            let now = Instant::now();
+            doors.retain(|_, door| match door.stand() {
+                Stand::Closed => false,
+                Stand::Failed(_, until) => until > now,
+                Stand::Open(link) => !link.is_closed(),
+                Stand::Opening => true,
+            });
         }
         if doors.len() >= bound {
             let text = format!("has {} instances, its limit (`instances`)", doors.len());
