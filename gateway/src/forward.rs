@@ -196,8 +196,10 @@ async fn follow(
     match answer {
         Answer::Http { response, media: Media::Json, slot } => {
             let status = if call.era == Era::Modern { response.status() } else { legacy_status(response.status()) };
-            let size = response.body().size_hint().upper().unwrap_or(u64::MAX);
-            let held = size <= if prefixed && carries_uris(&call.method) { REWRITTEN } else { SMALL };
+            let rewritten = prefixed && carries_uris(&call.method);
+            // An answer whose length is not told is held if its URIs matter; the server's bound (`message`) still holds.
+            let size = response.body().size_hint().upper();
+            let held = size.map_or(rewritten, |size| size <= if rewritten { REWRITTEN } else { SMALL });
             if !held {
                 let body = Body::server(response.into_body(), slot).with_ticket(ticket);
                 return Ok(Outcome::Whole { status, body });

@@ -189,7 +189,8 @@ fn pump(session: &Arc<Session>, mut trail: Box<Trail>) -> impl Stream<Item = Byt
         outlet.finish();
         // A client that lost its stream comes back for it soon, or never.
         let number = outlet.number();
-        drop(outlet);
+        // The call is over: its id is free again, its link and account are let go.
+        drop((trail, outlet));
         tokio::time::sleep(RESUMABLE).await;
         if let Some(session) = held.upgrade() {
             session.forget_stream(number);
