@@ -19,11 +19,11 @@ use bytes::Bytes;
 use e2e::http::Ask;
 use futures_util::future::join_all;
 use generate::{Pen, Space};
-use http::Method;
-use message::{Era, Exchange, Fill, LEGACY, MARK, MODERN, call, generated, header, quoted, result};
+use message::{Era, Exchange, LEGACY, MODERN, call, generated, header, quoted};
+use passing::{MANY, over_http, over_stdio, raw};
 use serde_json::{Value, json};
 use stage::{
-    Caller, NAME, Stage, VIEWS, View, by_hand, by_uri, events, forget, is_message, is_stream, prepare, same, sides,
+    Arrived, Stage, VIEWS, View, arrived, by_uri, events, forget, is_message, is_stream, prepare, same, sides,
 };
 use testkit::Httpd;
 
@@ -32,6 +32,29 @@ const EVENTS: &str = "text/event-stream";
 
 fn web(era: Era) -> Httpd {
     Httpd::start(&["--record", "--threads", "1", "--mode", era.mode()])
+}
+
+#[test]
+fn the_generated_messages_have_all_that_is_hard() {
+    let of = |era| (0..MANY).map(move |n| generated(7, n, era, Space::Any, true));
+    let all: Vec<_> = of(Era::Legacy).chain(of(Era::Modern)).collect();
+    let requests: String = all.iter().map(|exchange| exchange.request.as_str()).collect();
+    let answers: String = all.iter().map(|exchange| exchange.answer.as_str()).collect();
+    for hard in ["1.0e+2", "9007199254740993", "18446744073709551616", r"\ud83d\ude00", r"\u0000", "{}", "世界", "\r\n"]
+    {
+        assert!(requests.contains(hard) && answers.contains(hard), "{hard}");
+    }
+    assert!(requests.contains("\"progressToken\"") && requests.contains(r"\u0069d") && requests.contains(r"\/"));
+    assert!(["1e400", r"\ud800", "«uri:0»", "resource_link", "\"error\""].iter().all(|hard| answers.contains(hard)));
+    let deepest = |text: &str| {
+        let levels = text.bytes().scan(0_i32, |open, byte| {
+            *open += i32::from(b"[{".contains(&byte)) - i32::from(b"]}".contains(&byte));
+            Some(*open)
+        });
+        levels.max().unwrap_or_default()
+    };
+    let deepest = |of: fn(&Exchange) -> &str| all.iter().map(|exchange| deepest(of(exchange))).max().unwrap();
+    assert!(deepest(|exchange| &exchange.request) > 90 && deepest(|exchange| &exchange.answer) > 200);
 }
 
 #[tokio::test]

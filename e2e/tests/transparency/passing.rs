@@ -2,7 +2,6 @@
 //!
 //! Never allows for anything but the documented splices.
 
-use e2e::http::Answer;
 use serde_json::Value;
 use testkit::Httpd;
 
@@ -19,7 +18,7 @@ use crate::{
 };
 
 /// Generated messages for each server, era and view.
-const MANY: usize = 200;
+pub const MANY: usize = 200;
 
 /// A message as one event of a stream.
 fn event(message: &str) -> String {
@@ -36,11 +35,9 @@ async fn through(web: &Httpd, caller: &Caller, view: View, exchange: &Exchange, 
     let stream = pen.space == Space::NoReturns;
     if stream {
         let notice = exchange.notice.as_deref().map(|notice| event(&server.fill(notice))).unwrap_or_default();
-        // Only one id is put in: the answer's.
         prepare(web, &exchange.method, "&piece=11", EVENTS, format!(": hello\n\n{notice}{}", event(&sent)).as_bytes());
     } else {
-        // Chunks of federated answers have a test of their own.
-        let piece = if view != View::Federated && pen.dice.one_in(2) { "&piece=7" } else { "" };
+        let piece = if pen.dice.one_in(2) { "&piece=7" } else { "" };
         prepare(web, &exchange.method, piece, JSON, server.fill(&answer).as_bytes());
     }
     let got = caller.send(exchange, view, &asked).await;

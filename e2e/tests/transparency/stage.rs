@@ -11,7 +11,7 @@ use e2e::{
     http::{Answer, Ask, Event, Session},
     wait,
 };
-use http::{Method, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 use testkit::{Httpd, web};
 
