@@ -206,10 +206,12 @@ async fn follow(
             }
             let mut replies =
                 Replies::new(link.clone(), lane.pool.clone(), Answer::Http { response, media: Media::Json, slot });
-            match timeout_at(deadline, replies.next()).await {
+            // A body that stalls behind its head is as late as no answer.
+            let patience = trip.server.spec().bounds.call_timeout;
+            match timeout_at(deadline.min(Instant::now() + patience), replies.next()).await {
                 Ok(Some(Ok(message))) => Ok(whole(&call, &link, prefixed, message, status, ticket)),
                 Ok(Some(Err(failure))) => Err((failure, ticket)),
-                Ok(None) | Err(_) => Err((late(&trip, trip.server.spec().bounds.call_deadline), ticket)),
+                Ok(None) | Err(_) => Err((late(&trip, patience), ticket)),
             }
         }
         Answer::Http { response, media: Media::Events, slot }
