@@ -24,6 +24,12 @@ async fn foreign_origins_and_hosts_are_refused_and_local_ones_are_not() {
         ("origin", "null", 403),
         ("host", "evil.example", 403),
         ("host", "evil.example:80", 403),
+        ("host", "localhost:80@evil.example", 400),
+        ("host", "[::1].evil.example", 400),
+        ("host", "localhost:", 400),
+        ("host", "localhost:80x", 400),
+        ("origin", "http://localhost:80@evil.example", 403),
+        ("origin", "http://[::1].evil.example", 403),
         ("origin", "http://localhost:6274", 200),
         ("host", "localhost", 200),
     ] {

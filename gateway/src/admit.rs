@@ -3,54 +3,99 @@
 //! Host and Origin checks keep web pages from reaching a gateway on loopback by DNS rebinding, as every revision of the
 //! specification demands. They are the gateway's own, whatever a server behind it checks.
 
+use std::net::IpAddr;
+
 use ground::{Failure, Kind};
 use http::{HeaderMap, HeaderValue, Uri, header};
 use plan::Plan;
 
-/// Checks `Host` and `Origin`.
+/// Checks `Host` and `Origin`. Every host that a request names must be one that is served, and every origin allowed.
 ///
 /// # Errors
-/// `Forbidden`, naming what was wrong and the setting that allows it.
+/// `Forbidden`, naming what was wrong and the setting that allows it; `InvalidRequest` for a host that is malformed or
+/// named twice (RFC 9112, section 3.2).
 pub fn gate(plan: &Plan, uri: &Uri, headers: &HeaderMap) -> Result<(), Failure> {
-    let host = match uri.authority() {
-        Some(authority) => Some(authority.as_str()),
-        None => headers.get(header::HOST).and_then(|value| value.to_str().ok()),
-    };
-    if !plan.guards.any_host && !host.is_some_and(|host| host_allowed(plan, host)) {
-        let text = format!("host `{}` is not served here; allow it under `http.hosts`", host.unwrap_or(""));
-        return Err(Failure::client(Kind::Forbidden, text));
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let named =
+        [uri.authority().map(|authority| authority.as_str().as_bytes()), hosts.next().map(HeaderValue::as_bytes)];
+    if hosts.next().is_some() {
+        return Err(Failure::client(Kind::InvalidRequest, "the header Host stands twice"));
     }
-    match headers.get(header::ORIGIN) {
-        Some(origin) if !origin_allowed(plan, origin) => {
-            let text = format!("origin `{}` may not connect; allow it under `http.origins`", printable(origin));
+    for authority in named.into_iter().flatten() {
+        host_served(plan, authority)?;
+    }
+    if named == [None, None] && !plan.guards.any_host {
+        return Err(not_served(""));
+    }
+    match headers.get_all(header::ORIGIN).iter().find(|origin| !origin_allowed(plan, origin)) {
+        Some(origin) => {
+            let origin = printable(origin.as_bytes());
+            let text = format!("origin `{origin}` may not connect; allow it under `http.origins`");
             Err(Failure::client(Kind::Forbidden, text))
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
-fn printable(value: &HeaderValue) -> String {
-    value.to_str().unwrap_or("").chars().take(200).collect()
+fn host_served(plan: &Plan, authority: &[u8]) -> Result<(), Failure> {
+    let Some(host) = std::str::from_utf8(authority).ok().and_then(Host::of) else {
+        let text = format!("host `{}` is malformed", printable(authority));
+        return Err(Failure::client(Kind::InvalidRequest, text));
+    };
+    let served = plan.guards.any_host
+        || host.is_loopback()
+        || host == Host::Address(plan.listen.address.ip())
+        || plan.guards.hosts.iter().any(|allowed| Host::of(allowed).as_ref() == Some(&host));
+    if served { Ok(()) } else { Err(not_served(&printable(authority))) }
 }
 
-/// The host of `host`, `host:port`, `[v6]` or `[v6]:port`.
-fn host_of(authority: &str) -> &str {
-    match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(rest),
-        None => authority.split(':').next().unwrap_or(authority),
+fn not_served(host: &str) -> Failure {
+    Failure::client(Kind::Forbidden, format!("host `{host}` is not served here; allow it under `http.hosts`"))
+}
+
+fn printable(value: &[u8]) -> String {
+    value.iter().take(200).map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '?' }).collect()
+}
+
+/// The host of an authority without user information. Stricter than RFC 3986, which lets a name be percent-encoded and a
+/// port be empty: whatever another reader could take for another host is none.
+#[derive(Debug, PartialEq, Eq)]
+enum Host {
+    Address(IpAddr),
+    /// In lower case.
+    Name(String),
+}
+
+impl Host {
+    /// Of `host`, `host:port`, `[v6]` or `[v6]:port`.
+    fn of(authority: &str) -> Option<Self> {
+        let (host, rest) = match authority.strip_prefix('[') {
+            Some(inside) => {
+                let (address, rest) = inside.split_once(']')?;
+                (Self::Address(IpAddr::V6(address.parse().ok()?)), rest)
+            }
+            None => {
+                let (name, rest) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+                let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+                (!name.is_empty() && name.bytes().all(fits)).then_some(())?;
+                let address = name.parse().map(|address| Self::Address(IpAddr::V4(address)));
+                (address.unwrap_or_else(|_| Self::Name(name.to_ascii_lowercase())), rest)
+            }
+        };
+        (rest.is_empty() || is_port(rest.strip_prefix(':')?)).then_some(host)
+    }
+
+    fn is_loopback(&self) -> bool {
+        match self {
+            Self::Address(address) => address.is_loopback(),
+            Self::Name(name) => name == "localhost",
+        }
     }
 }
 
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-fn host_allowed(plan: &Plan, authority: &str) -> bool {
-    let host = host_of(authority);
-    is_loopback(host)
-        || plan.guards.hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
-        || host.parse() == Ok(plan.listen.address.ip())
+/// One to five digits that are a port; `parse` alone would take a sign.
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() <= 5 && text.parse::<u16>().is_ok()
 }
 
 fn origin_allowed(plan: &Plan, origin: &HeaderValue) -> bool {
@@ -59,7 +104,7 @@ fn origin_allowed(plan: &Plan, origin: &HeaderValue) -> bool {
         return true;
     }
     let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-    rest.is_some_and(|authority| !authority.contains('/') && is_loopback(host_of(authority)))
+    rest.and_then(Host::of).is_some_and(|host| host.is_loopback())
 }
 
 /// Whether a media type is among those a client accepts; a client that says nothing accepts all.
@@ -80,19 +125,142 @@ pub fn accepts(headers: &HeaderMap, media: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use http::HeaderMap;
 
     use super::*;
 
     #[test]
     fn hosts_are_read_from_every_form() {
-        for (authority, host) in
-            [("a:1", "a"), ("a", "a"), ("[::1]:8", "::1"), ("[::1]", "::1"), ("127.0.0.1:7400", "127.0.0.1")]
-        {
-            assert_eq!(host_of(authority), host);
+        let name = |name: &str| Some(Host::Name(name.into()));
+        let address = |text: &str| Some(Host::Address(text.parse().unwrap()));
+        for (authority, host) in [
+            ("a:1", name("a")),
+            ("A_b.c-d", name("a_b.c-d")),
+            ("[::1]:8", address("::1")),
+            ("[0:0::1]", address("::1")),
+            ("127.0.0.1:7400", address("127.0.0.1")),
+            ("a:65535", name("a")),
+        ] {
+            assert_eq!(Host::of(authority), host, "{authority}");
         }
-        assert!(is_loopback("127.0.0.5") && is_loopback("::1") && is_loopback("LocalHost"));
-        assert!(!is_loopback("localhost.example.com") && !is_loopback("10.0.0.1"));
+        for (authority, loopback) in [
+            ("127.0.0.5", true),
+            ("[::1]", true),
+            ("LocalHost", true),
+            ("localhost.example.com", false),
+            ("10.0.0.1", false),
+        ] {
+            assert_eq!(Host::of(authority).unwrap().is_loopback(), loopback, "{authority}");
+        }
+    }
+
+    #[test]
+    fn what_two_readers_could_take_for_two_hosts_is_none() {
+        for authority in MALFORMED {
+            assert_eq!(Host::of(authority), None, "{authority}");
+        }
+    }
+
+    /// The first host of each is one that is served.
+    const MALFORMED: [&str; 21] = [
+        "",
+        ":80",
+        "localhost:80@evil.example",
+        "localhost@evil.example",
+        "user:pass@localhost",
+        "localhost:",
+        "localhost:x",
+        "localhost:80x",
+        "localhost:+80",
+        "localhost:65536",
+        "localhost:000080",
+        "localhost:80:80",
+        "localhost/evil",
+        "localhost,evil.example",
+        "localhost evil.example",
+        "localhost%00.evil.example",
+        "[::1].evil.example",
+        "[::1]evil.example:80",
+        "[::1]:",
+        "[::1",
+        "[127.0.0.1]",
+    ];
+
+    fn plan(hosts: &[&str], origins: &[&str]) -> Plan {
+        let texts = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+        Plan {
+            listen: plan::Listen { address: "10.1.2.3:7400".parse().unwrap(), threads: None },
+            guards: plan::Guards { hosts: texts(hosts), origins: texts(origins), any_host: false },
+            limits: plan::Limits::default(),
+            servers: Vec::new(),
+            views: Vec::new(),
+            log: plan::Log { level: String::new(), json: false },
+            state_dir: std::path::PathBuf::new(),
+        }
+    }
+
+    fn gated(plan: &Plan, uri: &str, fields: &[(http::HeaderName, &str)]) -> Option<Kind> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(name, value.parse().unwrap());
+        }
+        gate(plan, &uri.parse().unwrap(), &headers).err().map(|failure| failure.kind())
+    }
+
+    #[test]
+    fn every_host_that_is_named_must_be_served() {
+        let plan = plan(&["gate.example", "[fd00::1]"], &[]);
+        for host in ["localhost", "127.0.0.1:7400", "10.1.2.3:7400", "Gate.Example:443", "[fd00:0::1]:7400"] {
+            assert_eq!(gated(&plan, "/mcp", &[(header::HOST, host)]), None, "{host}");
+        }
+        assert_eq!(gated(&plan, "/mcp", &[(header::HOST, "evil.example")]), Some(Kind::Forbidden));
+        assert_eq!(gated(&plan, "/mcp", &[]), Some(Kind::Forbidden));
+        let both = [(header::HOST, "localhost"), (header::HOST, "localhost")];
+        assert_eq!(gated(&plan, "/mcp", &both), Some(Kind::InvalidRequest));
+        for (uri, host) in [("http://evil.example/mcp", "localhost"), ("http://localhost/mcp", "evil.example")] {
+            assert_eq!(gated(&plan, uri, &[(header::HOST, host)]), Some(Kind::Forbidden), "{uri} {host}");
+        }
+        for host in MALFORMED {
+            assert_eq!(gated(&plan, "/mcp", &[(header::HOST, host)]), Some(Kind::InvalidRequest), "{host}");
+        }
+    }
+
+    #[test]
+    fn any_host_may_be_named_where_the_configuration_says_so_if_it_is_one() {
+        let mut plan = plan(&[], &[]);
+        plan.guards.any_host = true;
+        assert_eq!(gated(&plan, "/mcp", &[]), None);
+        assert_eq!(gated(&plan, "/mcp", &[(header::HOST, "anything.example:1")]), None);
+        assert_eq!(gated(&plan, "/mcp", &[(header::HOST, "a@b")]), Some(Kind::InvalidRequest));
+    }
+
+    #[test]
+    fn origins_are_loopback_or_named() {
+        let plan = plan(&[], &["https://app.example", "vscode-webview://abc"]);
+        let origin = |origins: &[&str]| {
+            let origins: Vec<_> = origins.iter().map(|origin| (header::ORIGIN, *origin)).collect();
+            gated(&plan, "/mcp", &[&[(header::HOST, "localhost")], &origins[..]].concat())
+        };
+        for good in [
+            "http://localhost:3000",
+            "https://127.0.0.1",
+            "http://[::1]:1",
+            "https://App.example",
+            "vscode-webview://abc",
+        ] {
+            assert_eq!(origin(&[good]), None, "{good}");
+        }
+        for bad in
+            ["null", "http://evil.example", "ftp://localhost", "localhost", "http://localhost/", "http://localhost#"]
+        {
+            assert_eq!(origin(&[bad]), Some(Kind::Forbidden), "{bad}");
+        }
+        for authority in MALFORMED {
+            assert_eq!(origin(&[&format!("http://{authority}")]), Some(Kind::Forbidden), "{authority}");
+        }
+        assert_eq!(origin(&["http://localhost", "http://evil.example"]), Some(Kind::Forbidden));
     }
 
     #[test]
