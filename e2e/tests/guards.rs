@@ -85,6 +85,40 @@ async fn a_modern_request_whose_headers_disagree_with_its_body_is_refused() {
 }
 
 #[tokio::test]
+async fn a_modern_notification_is_refused_only_where_its_headers_say_something_else() {
+    let gateway = Setting::of([server::both()]).start().await;
+    let meta = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28" });
+    let note = json!({ "jsonrpc": "2.0", "method": "notifications/anything", "params": { "_meta": meta } });
+    let ask = || Ask::post(gateway.address(), "/mcp", &note);
+    for (what, ask, status) in [
+        ("without headers", ask(), 202),
+        ("with the right ones", ask().header("mcp-method", "notifications/anything"), 202),
+        ("another method", ask().header("mcp-method", "tools/call"), 400),
+        ("another version", ask().header("mcp-protocol-version", "2025-11-25"), 400),
+    ] {
+        let answer = ask.send().await.unwrap();
+        assert_eq!(answer.status.as_u16(), status, "{what}");
+        if status == 400 {
+            assert_eq!(answer.message().await["error"]["code"], -32020, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_takes_any_revision_that_is_served_in_its_version_header_and_no_other() {
+    let gateway = Setting::of([server::everything()]).start().await;
+    let session = Session::open(gateway.address(), "/mcp", "2025-11-25", json!({})).await.unwrap();
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    for (version, status) in [("2025-11-25", 200), ("2025-06-18", 200), ("2025-12-31", 400), ("latest", 400), ("", 400)]
+    {
+        let answer = session.ask(&ping).header("mcp-protocol-version", version).send().await.unwrap();
+        assert_eq!(answer.status.as_u16(), status, "`{version}`");
+    }
+    let answer = session.ask(&ping).without("mcp-protocol-version").send().await.unwrap();
+    assert_eq!(answer.status.as_u16(), 200, "revision 2025-03-26 has no such header");
+}
+
+#[tokio::test]
 async fn health_and_metrics_are_told() {
     let gateway = Setting::of([server::everything()]).start().await;
     for path in ["/health", "/ready", "/live"] {

@@ -131,6 +131,8 @@ pub fn session(gateway: &Gateway, place: &Place, headers: &HeaderMap) -> Result<
     Ok(session)
 }
 
+/// Another revision than the one settled is let pass if it is served: the specification asks clients for the settled one
+/// (SHOULD), refuses only what is not served, and the servers of the official SDKs do the same.
 fn legacy_version(headers: &HeaderMap) -> Result<(), Failure> {
     match headers.get(VERSION) {
         // Revision 2025-03-26 has no such header.
@@ -149,29 +151,24 @@ fn mismatch(text: impl Into<String>) -> Failure {
     Failure::client(Kind::HeaderMismatch, text)
 }
 
-/// Checks a modern request's headers against its body.
+/// Checks a modern message's headers against its body.
 ///
 /// # Errors
 /// `HeaderMismatch`, `InvalidParams` or `UnsupportedVersion`.
 pub fn modern_headers(envelope: &Envelope, body: &[u8], method: &str, headers: &HeaderMap) -> Result<(), Failure> {
     if envelope.kind == Shape::Notification {
-        return Ok(());
+        return notification_headers(envelope, body, method, headers);
     }
     if matches!(envelope.kind, Shape::Response | Shape::Error) {
         return Err(Failure::client(Kind::InvalidRequest, "clients of revision 2026-07-28 send no responses"));
     }
     let version = header_text(headers, &VERSION)?;
     modern_meta(envelope, body)?;
-    let in_body = envelope.protocol_version.and_then(|span| wire::text(span.of(body)));
-    if in_body.as_deref() != Some(&*version) {
-        return Err(mismatch("the header MCP-Protocol-Version and the version in `_meta` differ"));
-    }
+    same_version(envelope, body, &version)?;
     if version != MODERN {
         return Err(Failure::client(Kind::UnsupportedVersion, format!("revision `{version}` is not served")));
     }
-    if header_text(headers, &METHOD)? != method {
-        return Err(mismatch(format!("the header Mcp-Method and the method `{method}` differ")));
-    }
+    same_method(headers, method)?;
     let source = match method {
         "tools/call" | "prompts/get" => envelope.name,
         "resources/read" => envelope.uri,
@@ -186,6 +183,32 @@ pub fn modern_headers(envelope: &Envelope, body: &[u8], method: &str, headers: &
         Some(_) => Err(mismatch("the header Mcp-Name and the name in the body differ")),
         None => Err(Failure::client(Kind::InvalidParams, "`params` lacks the name or URI")),
     }
+}
+
+/// The revision asks for no headers on notifications; but those that are there must not say something else than the body.
+fn notification_headers(envelope: &Envelope, body: &[u8], method: &str, headers: &HeaderMap) -> Result<(), Failure> {
+    if headers.contains_key(METHOD) {
+        same_method(headers, method)?;
+    }
+    if headers.contains_key(VERSION) && envelope.protocol_version.is_some() {
+        same_version(envelope, body, &header_text(headers, &VERSION)?)?;
+    }
+    Ok(())
+}
+
+fn same_version(envelope: &Envelope, body: &[u8], header: &str) -> Result<(), Failure> {
+    let in_body = envelope.protocol_version.and_then(|span| wire::text(span.of(body)));
+    if in_body.as_deref() == Some(header) {
+        return Ok(());
+    }
+    Err(mismatch("the header MCP-Protocol-Version and the version in `_meta` differ"))
+}
+
+fn same_method(headers: &HeaderMap, method: &str) -> Result<(), Failure> {
+    if header_text(headers, &METHOD)? == method {
+        return Ok(());
+    }
+    Err(mismatch(format!("the header Mcp-Method and the method `{method}` differ")))
 }
 
 /// Checks that a modern request says what each must say.
@@ -215,7 +238,11 @@ pub fn modern_request(call: &Call) -> Result<(), Failure> {
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<std::borrow::Cow<'a, str>, Failure> {
-    let value = headers.get(name).ok_or_else(|| mismatch(format!("the header {name} is missing")))?;
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().ok_or_else(|| mismatch(format!("the header {name} is missing")))?;
+    if values.next().is_some() {
+        return Err(mismatch(format!("the header {name} stands twice")));
+    }
     let text =
         value.to_str().map_err(|_| mismatch(format!("the header {name} has characters that are not allowed")))?;
     Ok(text.trim().into())
