@@ -4,6 +4,8 @@
 //! differ by design (names and URIs under a prefix, ids and tokens on a shared stream), exactly that may differ.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[path = "transparency/elsewhere.rs"]
+mod elsewhere;
 #[path = "transparency/generate.rs"]
 mod generate;
 #[path = "transparency/message.rs"]

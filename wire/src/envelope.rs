@@ -20,7 +20,7 @@ pub enum Shape {
 /// One JSON-RPC message, as ranges into its body.
 ///
 /// "Raw" means the bytes as written: strings with their quotes, escapes untouched. A part that is missing, or of another
-/// type than told here, is `None`.
+/// type than told here, is `None`; so are `params` and `_meta` that are `null`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// Request, notification, response or error.

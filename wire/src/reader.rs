@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
                 b"jsonrpc" => self.version()?,
                 b"id" => self.id()?,
                 b"method" => self.method()?,
-                b"params" => self.envelope.params = self.object(Self::params, "`params` must be an object")?,
+                b"params" => self.envelope.params = self.optional(Self::params, "`params` must be an object")?,
                 b"result" => self.result()?,
                 b"error" => self.envelope.error = self.object(Self::error, "`error` must be an object")?,
                 _ => {
@@ -132,6 +132,16 @@ impl<'a> Reader<'a> {
         Ok(Some(Span::new(start, self.scan.at)))
     }
 
+    /// The same where `null` is as good as nothing: the schemas know no `null` there, but serialisers that write every
+    /// field of a type do, and nobody can take it for anything else.
+    fn optional(&mut self, inside: fn(&mut Self) -> Step<()>, otherwise: &'static str) -> Step<Option<Span>> {
+        if self.scan.peek() == b'n' {
+            self.scan.value()?;
+            return Ok(None);
+        }
+        self.object(inside, otherwise)
+    }
+
     fn params(&mut self) -> Step<()> {
         let mut keys = Keys::new(self.scan.body);
         while let Some(key) = self.next_key(&mut keys)? {
@@ -144,7 +154,7 @@ impl<'a> Reader<'a> {
                 b"requestId" => self.envelope.request_id = self.any()?,
                 b"progressToken" => self.envelope.progress_token_param = self.any()?,
                 b"ref" => self.reference()?,
-                b"_meta" => self.envelope.meta = self.object(Self::meta, "`_meta` must be an object")?,
+                b"_meta" => self.envelope.meta = self.optional(Self::meta, "`_meta` must be an object")?,
                 _ => {
                     self.scan.value()?;
                 }
@@ -199,7 +209,7 @@ impl<'a> Reader<'a> {
             while let Some(key) = self.next_key(&mut keys)? {
                 match key {
                     b"resultType" => self.envelope.result_type = self.string()?,
-                    b"_meta" => self.envelope.meta = self.object(Self::meta, "`_meta` must be an object")?,
+                    b"_meta" => self.envelope.meta = self.optional(Self::meta, "`_meta` must be an object")?,
                     _ => {
                         self.scan.value()?;
                     }

@@ -147,14 +147,38 @@ fn what_is_no_message_is_refused() {
         r#"{"jsonrpc":"2.0","id":1,"method":1}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":["m"]}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"m","params":[]}"#,
-        r#"{"jsonrpc":"2.0","id":1,"method":"m","params":null}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"m","params":false}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"m","params":"x"}"#,
-        r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":null}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":0}}"#,
         r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":[1]}}"#,
         r#"{"jsonrpc":"2.0","id":1,"error":"bad"}"#,
     ] {
         refused(body);
     }
+}
+
+#[test]
+fn parameters_and_meta_that_are_null_are_as_good_as_missing() {
+    for (body, kind) in [
+        (r#"{"jsonrpc":"2.0","id":1,"method":"m","params":null}"#, Shape::Request),
+        (r#"{"jsonrpc":"2.0","method":"m","params": null }"#, Shape::Notification),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{},"params":null}"#, Shape::Response),
+    ] {
+        let found = parse(body).unwrap();
+        assert_eq!((found.kind, found.params, found.meta), (kind, None, None), "{body}");
+    }
+    for body in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"name":"n","_meta":null}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{"_meta":null,"resultType":"complete"}}"#,
+    ] {
+        let found = parse(body).unwrap();
+        assert_eq!(found.meta, None);
+        assert!(found.name.is_some() || found.result_type.is_some(), "{body}");
+    }
+    refused(r#"{"jsonrpc":"2.0","id":1,"error":null}"#);
+    assert!(matches!(parse(r#"{"jsonrpc":"2.0","id":1,"method":"m","params":nil}"#), Err(Fault::Syntax { .. })));
+    let twice = r#"{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":null,"_meta":{}}}"#;
+    assert!(matches!(parse(twice), Err(Fault::DuplicateKey { .. })));
 }
 
 #[test]
@@ -315,7 +339,7 @@ fn message() -> impl Strategy<Value = Value> {
     let id = prop_oneof![Just(json!(1)), Just(json!("x\"y")), Just(json!(null)), json()];
     let params = (
         object(PARAMS, json()),
-        prop::option::of(object(META, json())),
+        prop::option::of(prop_oneof![4 => object(META, json()), 1 => Just(json!(null))]),
         prop::option::of(object(&["name", "uri"], json())),
     )
         .prop_map(|(mut params, meta, reference)| {
@@ -387,13 +411,13 @@ fn write(value: &Value, seed: &mut u64, out: &mut String) {
 /// The kind of message, judged on the tree.
 fn expected(message: &Value) -> Option<Shape> {
     let has = |key: &str| message.get(key).is_some();
-    let good_meta = |value: &Value| value.get("_meta").is_none_or(Value::is_object);
+    let good_meta = |value: &Value| value.get("_meta").is_none_or(|meta| meta.is_object() || meta.is_null());
     let id = message.get("id");
     let real_id = id.is_some_and(|id| id.is_string() || id.is_i64() || id.is_u64());
     if id.is_some_and(|id| !real_id && !id.is_null()) {
         return None;
     }
-    if let Some(params) = message.get("params")
+    if let Some(params) = message.get("params").filter(|params| !params.is_null())
         && !(params.is_object() && good_meta(params) && has("method"))
     {
         return None;
@@ -424,13 +448,13 @@ proptest! {
         let value = |span: Option<Span>| span.map(|span| serde_json::from_slice::<Value>(span.of(body.as_bytes())).unwrap());
         let params = message.get("params").unwrap_or(&null);
         let result = message.get("result").unwrap_or(&null);
-        let meta = params.get("_meta").or(result.get("_meta"));
+        let meta = params.get("_meta").or(result.get("_meta")).filter(|meta| !meta.is_null());
         let of_meta = |key: &str| meta.and_then(|meta| meta.get(key)).cloned();
         let string = |object: &Value, key: &str| object.get(key).filter(|v| v.is_string()).cloned();
         let reference = params.get("ref").unwrap_or(&null);
         prop_assert_eq!(value(found.id), message.get("id").filter(|id| !id.is_null()).cloned());
         prop_assert_eq!(&*found.method(body.as_bytes()), message.get("method").and_then(Value::as_str).unwrap_or(""));
-        prop_assert_eq!(value(found.params), message.get("params").cloned());
+        prop_assert_eq!(value(found.params), message.get("params").filter(|params| !params.is_null()).cloned());
         prop_assert_eq!(value(found.result), message.get("result").cloned());
         prop_assert_eq!(value(found.error), message.get("error").cloned());
         prop_assert_eq!(value(found.arguments), params.get("arguments").cloned());
