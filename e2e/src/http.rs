@@ -141,6 +141,19 @@ impl Answer {
         timeout(PATIENCE, self.body.collect()).await.expect("a body in time").expect("a whole body").to_bytes()
     }
 
+    /// The next piece of the body as it came, or nothing at its end.
+    ///
+    /// # Panics
+    /// When it breaks off or takes too long.
+    pub async fn piece(&mut self) -> Option<Bytes> {
+        loop {
+            let frame = timeout(PATIENCE, self.body.frame()).await.expect("a piece in time")?;
+            if let Ok(data) = frame.expect("an unbroken body").into_data() {
+                return Some(data);
+            }
+        }
+    }
+
     /// The message of the answer: the body, or the first event with data that is no notification.
     ///
     /// # Panics

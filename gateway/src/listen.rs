@@ -109,8 +109,9 @@ fn builder(limits: &plan::Limits) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
-        .max_buf_size(limits.headers.max(8192))
-        .pipeline_flush(true);
+        // Not with `pipeline_flush`: answers would be taken from servers and streams without a bound, however slowly the
+        // client reads.
+        .max_buf_size(limits.headers.max(8192));
     builder
         .http2()
         .timer(TokioTimer::new())
