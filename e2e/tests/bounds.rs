@@ -4,11 +4,24 @@
 
 use std::time::Duration;
 
-use e2e::{Gateway, Server, Setting, http::Ask, wait};
-use serde_json::json;
+use e2e::{
+    Gateway, Server, Setting,
+    http::{Answer, Ask},
+    wait,
+};
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
 use testkit::Httpd;
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
 const PATIENCE: Duration = Duration::from_secs(120);
+const MODERN: &str = "2026-07-28";
+
+fn faulty() -> Server {
+    let program = testkit::program("faulty");
+    Server::of("faulty", &[program.to_str().expect("test paths are UTF-8")])
+}
 
 /// The value of a metric without labels.
 async fn metric(gateway: &Gateway, name: &str) -> f64 {
@@ -16,6 +29,35 @@ async fn metric(gateway: &Gateway, name: &str) -> f64 {
     let text = String::from_utf8(text.to_vec()).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.unwrap_or_else(|| panic!("no {name} in\n{text}")).parse().unwrap()
+}
+
+async fn until_sessions(gateway: &Gateway, wanted: f64) {
+    let there = async || (metric(gateway, "hostler_sessions").await == wanted).then_some(());
+    wait::until(&format!("there are {wanted} sessions"), PATIENCE, there).await;
+}
+
+/// A call that stands alone, on a wire that has no headers.
+fn call(id: usize, tool: &str, arguments: Value) -> Value {
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let params = json!({ "name": format!("faulty__{tool}"), "arguments": arguments, "_meta": meta });
+    json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params })
+}
+
+async fn websocket(gateway: &Gateway) -> WebSocketStream<TcpStream> {
+    let stream = TcpStream::connect(gateway.address()).await.unwrap();
+    let (socket, _) = client_async(format!("ws://{}/ws", gateway.address()), stream).await.unwrap();
+    socket
+}
+
+/// The event stream of an HTTP+SSE client, and where it posts.
+async fn sse(gateway: &Gateway) -> (Answer, String) {
+    let mut stream = Ask::get(gateway.address(), "/sse").header("accept", "text/event-stream").send().await.unwrap();
+    let first = stream.event().await.unwrap();
+    assert_eq!(first.name.as_deref(), Some("endpoint"));
+    (stream, first.data)
 }
 
 #[tokio::test]
@@ -38,4 +80,50 @@ async fn an_answer_comes_at_the_pace_of_the_client_that_reads_it() {
     }
     assert!(read > WHOLE, "{read}");
     assert!(most < 100e6, "{most} bytes were held for one client");
+}
+
+#[tokio::test]
+async fn a_websocket_client_that_reads_nothing_is_still_heard() {
+    let gateway = Setting::of([faulty()]).start().await;
+    let socket = websocket(&gateway).await;
+    let (mut sink, unread) = socket.split();
+    until_sessions(&gateway, 1.0).await;
+    // Far more than the system keeps for a connection.
+    for id in 0..40 {
+        let message = Message::text(call(id, "big", json!({ "bytes": 1 << 20 })).to_string());
+        timeout(PATIENCE, sink.send(message)).await.expect("it is read").unwrap();
+    }
+    let stuck = async || (metric(&gateway, "hostler_calls_in_flight").await == 0.0).then_some(());
+    wait::until("every call has its answer, which waits to be read", PATIENCE, stuck).await;
+    timeout(PATIENCE, sink.send(Message::Close(None))).await.expect("it is read").unwrap();
+    until_sessions(&gateway, 0.0).await;
+    drop(unread);
+}
+
+#[tokio::test]
+async fn an_http_and_sse_client_that_asks_and_does_not_read_is_told_so() {
+    let gateway = Setting::of([faulty()]).with("limits", json!({ "session_calls": 8 })).start().await;
+    let (mut stream, target) = sse(&gateway).await;
+    let message = call(1, "big", json!({ "bytes": 1 << 20 }));
+    let refused = async || {
+        let answer = Ask::post(gateway.address(), &target, &message).send().await.unwrap();
+        (answer.status.as_u16() != 202).then_some(answer)
+    };
+    let answer = wait::until("what waits for a client that does not read has a bound", PATIENCE, refused).await;
+    assert_eq!(answer.status.as_u16(), 503);
+    assert_eq!(answer.message().await["error"]["data"]["kind"], "overloaded");
+    // It begins to read, and is welcome again.
+    let again = json!({ "jsonrpc": "2.0", "id": "again", "method": "initialize", "params": {
+        "protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": { "name": "e2e", "version": "1" } } });
+    let mut asked = false;
+    loop {
+        let event = stream.event().await.expect("the stream stands");
+        let message: Value = serde_json::from_str(&event.data).unwrap();
+        if message["id"] == "again" {
+            break;
+        }
+        if !asked {
+            asked = Ask::post(gateway.address(), &target, &again).send().await.unwrap().status.as_u16() == 202;
+        }
+    }
 }

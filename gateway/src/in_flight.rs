@@ -1,6 +1,9 @@
 //! A session's calls in flight: by the client's id, so that the client can give them up.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt};
@@ -15,7 +18,11 @@ use crate::session::Session;
 pub type Went = (Arc<Link>, Bytes);
 
 /// The calls in flight.
-pub struct Calls(Mutex<HashMap<Bytes, Call>>);
+pub struct Calls {
+    table: Mutex<HashMap<Bytes, Call>>,
+    /// Messages on a shared wire of which something is still to be done.
+    turns: AtomicUsize,
+}
 
 struct Call {
     went: Option<Went>,
@@ -24,7 +31,7 @@ struct Call {
 
 impl Default for Calls {
     fn default() -> Self {
-        Self(Mutex::new(HashMap::new()))
+        Self { table: Mutex::new(HashMap::new()), turns: AtomicUsize::new(0) }
     }
 }
 
@@ -34,7 +41,7 @@ impl Calls {
     /// # Errors
     /// At the bound of calls in flight, or when its id is in use by another call in flight.
     pub fn begin(session: &Arc<Session>, id: &Bytes, bound: usize) -> Result<Begun, Failure> {
-        let mut calls = session.calls.0.lock();
+        let mut calls = session.calls.table.lock();
         if calls.len() >= bound {
             let text = format!("the session already has {bound} calls in flight, its limit (`session_calls`)");
             return Err(Failure::client(Kind::Overloaded, text));
@@ -48,23 +55,44 @@ impl Calls {
         Ok(Begun { session: session.clone(), id: id.clone(), cancelled })
     }
 
+    /// A turn for one more message of a client on a shared wire, of whatever kind; `None` at twice the session's bound of
+    /// calls. What is over that bound itself is answered on the stream, so only a client that asks and does not read
+    /// comes this far.
+    #[must_use]
+    pub fn turn(session: &Arc<Session>, bound: usize) -> Option<Turn> {
+        let most = bound.saturating_mul(2);
+        let taken = &session.calls.turns;
+        let more = |taken| (taken < most).then_some(taken + 1);
+        taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Turn(session.clone()))
+    }
+
     /// Where a call in flight went, and the bell that ends it here.
     #[must_use]
     pub fn find(&self, id: &[u8]) -> Option<(Option<Went>, Arc<Notify>)> {
-        self.0.lock().get(id).map(|call| (call.went.clone(), call.cancelled.clone()))
+        self.table.lock().get(id).map(|call| (call.went.clone(), call.cancelled.clone()))
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
+        self.table.lock().is_empty()
     }
 
     /// Gives all of them up.
     pub fn cancel_all(&self) {
-        for call in self.0.lock().values() {
+        for call in self.table.lock().values() {
             call.cancelled.notify_one();
         }
+    }
+}
+
+/// A message that is being seen to, until its answer has a place in the session's stream.
+pub struct Turn(Arc<Session>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.calls.turns.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -79,7 +107,7 @@ pub struct Begun {
 impl Begun {
     /// Notes where the call went and by which id the server knows it.
     pub fn went(&self, link: &Arc<Link>, id: Bytes) {
-        if let Some(call) = self.session.calls.0.lock().get_mut(&self.id) {
+        if let Some(call) = self.session.calls.table.lock().get_mut(&self.id) {
             call.went = Some((link.clone(), id));
         }
     }
@@ -87,7 +115,7 @@ impl Begun {
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        self.session.calls.0.lock().remove(&self.id);
+        self.session.calls.table.lock().remove(&self.id);
         self.session.touch();
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! Follows the transports page of revision 2024-11-05.
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
@@ -10,6 +13,7 @@ use ground::{Failure, Kind};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use plan::Limits;
 use wire::{Envelope, Shape, era::Era};
 
 use crate::{
@@ -21,6 +25,7 @@ use crate::{
     finish::Ticket,
     forward::Outcome,
     gateway::Lane,
+    in_flight::Calls,
     own, path,
     place::Place,
     respond,
@@ -87,7 +92,7 @@ pub fn while_session(
 /// Takes a message posted by a client of HTTP+SSE; its answer goes out on the stream.
 ///
 /// # Errors
-/// When there is no such session, or the body is no message.
+/// When there is no such session, the body is no message, or too many messages of the session are in flight.
 pub async fn post(lane: &Lane, place: Place, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
     let limits = lane.gateway.plan.load().limits.clone();
     let (head, body) = request.into_parts();
@@ -99,13 +104,27 @@ pub async fn post(lane: &Lane, place: Place, request: Request<Incoming>) -> Resu
     session.touch();
     let body = enter::read(&head.headers, body, &limits).await?;
     Envelope::parse(&body, limits.depth).map_err(|fault| enter::fault(&fault))?;
-    let lane = lane.clone();
-    tokio::spawn(async move { message(&lane, &session, body).await });
+    if !begin(lane, &session, &limits, body) {
+        let text = "too many requests wait for their answers, which the client does not read from its stream";
+        return Err(Failure::client(Kind::Overloaded, text));
+    }
     Ok(respond::bare(StatusCode::ACCEPTED))
 }
 
+/// Takes a message within the bound of those in flight, all at the same time. False at the bound: waiting for it would
+/// keep answers from being written, or tie up a connection for each message.
+pub fn begin(lane: &Lane, session: &Arc<Session>, limits: &Limits, body: Bytes) -> bool {
+    let Some(turn) = Calls::turn(session, limits.session_calls) else { return false };
+    let (lane, session) = (lane.clone(), session.clone());
+    tokio::spawn(async move {
+        message(&lane, &session, body).await;
+        drop(turn);
+    });
+    true
+}
+
 /// Takes one message of a client on a shared wire. What answers it goes to the session's stream.
-pub async fn message(lane: &Lane, session: &Arc<Session>, body: Bytes) {
+async fn message(lane: &Lane, session: &Arc<Session>, body: Bytes) {
     let depth = lane.gateway.plan.load().limits.depth;
     let envelope = match Envelope::parse(&body, depth) {
         Ok(envelope) => envelope,
@@ -173,7 +192,7 @@ async fn answer(session: &Arc<Session>, outcome: Outcome) {
 }
 
 async fn forward_all(session: &Arc<Session>, messages: Pin<Box<dyn Stream<Item = Bytes> + Send>>) {
-    let mut messages = Box::pin(while_session(session.clone(), messages));
+    let mut messages = pin!(messages.take_until(session.closing.cancelled()));
     while let Some(message) = messages.next().await {
         session.outlet.offer(message).await;
     }
