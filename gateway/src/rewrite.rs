@@ -21,11 +21,10 @@ pub fn message(splice: &mut Splice, message: &Message, server: &ServerName) {
 pub fn result(splice: &mut Splice, message: &Message, method: &str, server: &ServerName) {
     let Some(result) = message.envelope.result else { return };
     let body = &message.body[..];
-    // Nearly all results carry no URI at all; this look costs less than reading them.
-    if memmem::find(result.of(body), b"\"uri\"").is_none() {
+    let result = result.of(body);
+    if !may_carry_uris(result) {
         return;
     }
-    let result = result.of(body);
     match method {
         "resources/read" => {
             for content in list(result, "contents") {
@@ -52,14 +51,21 @@ pub fn result(splice: &mut Splice, message: &Message, method: &str, server: &Ser
     }
 }
 
+/// Nearly all results carry no URI at all; this look costs less than reading them. A key may be spelled with escapes, of
+/// which only those of its own letters (`\u0075`, `\u0072`, `\u0069`) can stand in it.
+fn may_carry_uris(result: &[u8]) -> bool {
+    let letter = |at: usize| matches!(result.get(at + 4..at + 6), Some(b"75" | b"72" | b"69"));
+    memmem::find(result, b"\"uri\"").is_some() || memmem::find_iter(result, b"\\u00").any(letter)
+}
+
 /// A content block: a link carries its URI itself, an embedded resource within.
 fn block(splice: &mut Splice, body: &[u8], content: &[u8], server: &ServerName) {
     if content.first() != Some(&b'{') {
         return;
     }
-    match wire::field(content, "type") {
-        Some(b"\"resource_link\"") => uri_of(splice, body, content, server),
-        Some(b"\"resource\"") => {
+    match wire::field(content, "type").and_then(wire::text).as_deref() {
+        Some("resource_link") => uri_of(splice, body, content, server),
+        Some("resource") => {
             if let Some(resource) = wire::field(content, "resource") {
                 uri_of(splice, body, resource, server);
             }
@@ -144,6 +150,20 @@ mod tests {
         ];
         for (method, before, after) in cases {
             assert_eq!(rewritten(method, before), format!("{after}}}"), "{method}");
+        }
+    }
+
+    #[test]
+    fn keys_and_kinds_are_known_however_they_are_spelled() {
+        for key in [r"\u0075ri", r"u\u0072i", r"ur\u0069", r"\u0075\u0072\u0069"] {
+            let link = |uri: &str| {
+                format!(r#"{{"c\u006fntent":[{{"t\u0079pe":"resource\u005flink","{key}":"{uri}","name":"n"}}]}}"#)
+            };
+            assert_eq!(rewritten("tools/call", &link("a://1")), format!("{}}}", link("s+a://1")), "{key}");
+        }
+        for other in [r"\u0055ri", r"\\u0075ri", r"uri\u0000"] {
+            let none = format!(r#"{{"contents":[{{"{other}":"a://1"}}]}}"#);
+            assert_eq!(rewritten("resources/read", &none), format!("{none}}}"), "{other}");
         }
     }
 }
