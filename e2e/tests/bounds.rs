@@ -127,3 +127,27 @@ async fn an_http_and_sse_client_that_asks_and_does_not_read_is_told_so() {
         }
     }
 }
+
+#[tokio::test]
+async fn large_requests_share_what_may_be_held_and_small_ones_do_not_notice() {
+    let limits = json!({ "body": "8MiB", "held": "16MiB" });
+    let gateway = Setting::of([faulty()]).with("limits", limits).start().await;
+    let ask = |tool: &str, size: usize| {
+        let arguments = json!({ "name": tool, "arguments": { "text": "x".repeat(size) } });
+        Ask::modern(gateway.address(), "/mcp", 1, "tools/call", arguments)
+    };
+    let large: Vec<_> = (0..2).map(|_| tokio::spawn(ask("faulty__hang", 7 << 20).send())).collect();
+    let in_flight = async || (metric(&gateway, "hostler_calls_in_flight").await == 2.0).then_some(());
+    wait::until("two large calls hang", PATIENCE, in_flight).await;
+    let (refused, small) = tokio::join!(ask("faulty__echo", 7 << 20).send(), ask("faulty__echo", 1000).send());
+    let refused = refused.unwrap();
+    assert_eq!(refused.status.as_u16(), 503);
+    let refusal = refused.message().await;
+    assert!(refusal["error"]["message"].as_str().unwrap().contains("limits.held"), "{refusal:#}");
+    assert_eq!(small.unwrap().status.as_u16(), 200);
+    for call in large {
+        call.abort();
+    }
+    let answer = ask("faulty__echo", 7 << 20).send().await.unwrap();
+    assert_eq!(answer.status.as_u16(), 200, "there is room again");
+}

@@ -5,10 +5,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use ground::{Failure, Kind};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use plan::Limits;
 use upstream::http::carrier::{METHOD, NAME, SESSION, VERSION};
@@ -17,33 +17,65 @@ use wire::{
     era::{Era, MODERN, Version},
 };
 
-use crate::{admit, call::Call, gateway::Gateway, place::Place, session::Session};
+use crate::{
+    admit,
+    budget::{Budget, Room},
+    call::Call,
+    gateway::Gateway,
+    place::Place,
+    session::Session,
+};
 
-/// Reads a request's body within its bounds of size and time.
+/// Reads a request's body within its bounds of size and time, and within the room that all of them share.
 ///
 /// # Errors
-/// `TooLarge`, `Timeout`, or `UnsupportedMedia` for a body that does not say it is JSON.
-pub async fn read(headers: &HeaderMap, body: Incoming, limits: &Limits) -> Result<Bytes, Failure> {
+/// `TooLarge`, `Overloaded`, `InvalidRequest` for one that breaks off or is late, or `UnsupportedMedia` for a body that
+/// does not say it is JSON.
+pub async fn read(headers: &HeaderMap, body: Incoming, limits: &Limits, budget: &Budget) -> Result<Bytes, Failure> {
     if !is_json(headers) {
         let text = "the body's media type must be application/json (header `Content-Type`)";
         return Err(Failure::client(Kind::UnsupportedMedia, text));
     }
-    let too_large = || {
-        let text = format!("the body is over {} bytes, the limit (`limits.body`)", limits.body);
-        Failure::client(Kind::TooLarge, text)
-    };
-    if body.size_hint().lower() > limits.body as u64 {
-        return Err(too_large());
+    let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if told > limits.body {
+        return Err(too_large(limits));
     }
+    let mut room = budget.room();
+    room.fit(told).await?;
     // A read of seconds without a byte is a client that is gone; the bound is on the whole, generous for slow links.
     let patience = limits.body_timeout + Duration::from_millis(limits.body as u64 / 1000);
-    let collected = tokio::time::timeout(patience, Limited::new(body, limits.body).collect()).await;
-    match collected {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_large()),
-        Ok(Err(error)) => Err(Failure::client(Kind::InvalidRequest, "the body broke off").with_detail(error)),
+    match tokio::time::timeout(patience, collect(body, told, limits, &mut room)).await {
+        Ok(collected) => Ok(room.around(collected?)),
         Err(_) => Err(Failure::client(Kind::InvalidRequest, "the body did not arrive in time (`limits.body_timeout`)")),
     }
+}
+
+fn too_large(limits: &Limits) -> Failure {
+    let text = format!("the body is over {} bytes, the limit (`limits.body`)", limits.body);
+    Failure::client(Kind::TooLarge, text)
+}
+
+/// Puts the pieces of a body together, of which the length may be told; nearly always there is only one.
+async fn collect(mut body: Incoming, told: usize, limits: &Limits, room: &mut Room) -> Result<Bytes, Failure> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|error| Failure::client(Kind::InvalidRequest, "the body broke off").with_detail(error))?;
+        let Ok(piece) = frame.into_data() else { continue };
+        let size = whole.len() + piece.len();
+        if size > limits.body {
+            return Err(too_large(limits));
+        }
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(piece);
+        }
+        room.fit(size).await?;
+        if whole.is_empty() {
+            whole.reserve(told.max(piece.len()));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

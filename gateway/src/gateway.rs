@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use upstream::{Fleet, Pool, Server};
 
 use crate::{
-    body::Body, listeners::Listeners, meters::Meters, place::Place, session::Session, sessions::Sessions, views::Views,
+    body::Body, budget::Budget, listeners::Listeners, meters::Meters, place::Place, session::Session,
+    sessions::Sessions, views::Views,
 };
 
 /// Answers requests that are none of the protocol's: the API, metrics, pages.
@@ -35,6 +36,8 @@ pub struct Gateway {
     pub listeners: Listeners,
     /// What is counted.
     pub meters: Meters,
+    /// Room for large request bodies.
+    pub(crate) budget: Budget,
     /// Who answers all else.
     pub fallback: Fallback,
     /// Cancelled when Hostler stops: streams end, connections drain.
@@ -47,6 +50,7 @@ impl Gateway {
     /// A gateway for a first plan.
     #[must_use]
     pub fn new(plan: Arc<Plan>, fleet: Arc<Fleet>, fallback: Fallback) -> Arc<Self> {
+        let budget = Budget::new(plan.limits.held);
         Arc::new(Self {
             plan: ArcSwap::new(plan),
             fleet,
@@ -54,6 +58,7 @@ impl Gateway {
             views: Views::default(),
             listeners: Listeners::default(),
             meters: Meters::default(),
+            budget,
             fallback,
             stopping: CancellationToken::new(),
             ready: AtomicBool::new(false),
@@ -117,6 +122,7 @@ impl Gateway {
 
     /// Puts another plan in place. Servers must have been brought in line before.
     pub fn replace(&self, plan: Arc<Plan>) {
+        self.budget.resize(plan.limits.held);
         self.plan.store(plan);
         self.tell_changes();
     }

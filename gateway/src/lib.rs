@@ -4,6 +4,7 @@
 
 pub mod admit;
 pub mod body;
+mod budget;
 mod call;
 mod compress;
 mod enter;

@@ -21,7 +21,7 @@ pub async fn walk(lane: &Lane, place: Place, request: Request<Incoming>) -> Resp
     if let Err(failure) = admit::gate(&plan, &head.uri, &head.headers) {
         return respond::refused(lane, &failure);
     }
-    let body = match enter::read(&head.headers, body, &plan.limits).await {
+    let body = match enter::read(&head.headers, body, &plan.limits, &lane.gateway.budget).await {
         Ok(body) => body,
         Err(failure) => return respond::refused(lane, &failure),
     };

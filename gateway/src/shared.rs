@@ -102,7 +102,7 @@ pub async fn post(lane: &Lane, place: Place, request: Request<Incoming>) -> Resu
     let session =
         session.ok_or_else(|| Failure::client(Kind::SessionNotFound, "the session is unknown or has ended"))?;
     session.touch();
-    let body = enter::read(&head.headers, body, &limits).await?;
+    let body = enter::read(&head.headers, body, &limits, &lane.gateway.budget).await?;
     Envelope::parse(&body, limits.depth).map_err(|fault| enter::fault(&fault))?;
     if !begin(lane, &session, &limits, body) {
         let text = "too many requests wait for their answers, which the client does not read from its stream";

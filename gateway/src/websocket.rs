@@ -108,6 +108,10 @@ async fn read(lane: &Lane, session: &Arc<Session>, mut source: impl Stream<Item 
             Message::Close(_) => return,
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
         };
+        // Nothing more is read until there is room; what is to be said goes on being written.
+        let mut room = lane.gateway.budget.room();
+        room.wait(body.len()).await;
+        let body = room.around(body);
         if !shared::begin(lane, session, &lane.gateway.plan.load().limits, body) {
             tracing::warn!(
                 "a WebSocket connection is closed: too many requests wait for answers that it does not read"

@@ -91,6 +91,10 @@ pub(crate) struct Limits {
     #[garde(custom(size("1KiB", "1GiB")))]
     #[schemars(extend("default" = "64MiB"))]
     pub body: Option<Size>,
+    /// Request bodies over 1MiB that are held at once, all clients together, 1MiB to 1024GiB. Not smaller than `body`.
+    #[garde(custom(size("1MiB", "1024GiB")))]
+    #[schemars(extend("default" = "512MiB"))]
+    pub held: Option<Size>,
     /// Deepest nesting of a JSON body, 8 to 1024.
     #[garde(range(min = 8, max = 1024))]
     #[schemars(extend("default" = 128))]

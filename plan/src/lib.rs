@@ -55,6 +55,8 @@ pub struct Guards {
 pub struct Limits {
     /// Largest request body, in bytes.
     pub body: usize,
+    /// Request bodies over 1 MiB that are held at once, all clients together, in bytes. At least `body`.
+    pub held: usize,
     /// Deepest nesting of a JSON body.
     pub depth: usize,
     /// All header fields of a request together, in bytes.
@@ -83,6 +85,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 64 << 20,
+            held: 512 << 20,
             depth: 128,
             headers: 64 << 10,
             connections: 16_384,

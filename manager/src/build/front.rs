@@ -89,6 +89,36 @@ impl Build<'_> {
         Log { level, json: log.format == Some(Format::Json) }
     }
 
+    /// The limits, with the defaults of those that are not set.
+    pub(super) fn limits(&mut self, set: &document::Limits) -> plan::Limits {
+        let default = plan::Limits::default();
+        let body = set.body.map_or(default.body, |size| size.0);
+        let held = set.held.map_or(default.held.max(body), |size| size.0);
+        if held < body {
+            let key = Key::root().name("limits").name("held");
+            self.error(
+                &key,
+                "`held` is smaller than `body`, so the largest body would never fit",
+                Some("raise it or lower the other"),
+            );
+        }
+        plan::Limits {
+            body,
+            held,
+            depth: set.depth.unwrap_or(default.depth),
+            headers: set.headers.map_or(default.headers, |size| size.0),
+            connections: set.connections.unwrap_or(default.connections),
+            sessions: set.sessions.unwrap_or(default.sessions),
+            session_idle: set.session_idle.map_or(default.session_idle, |period| period.0),
+            session_calls: set.session_calls.unwrap_or(default.session_calls),
+            batch: set.batch.unwrap_or(default.batch),
+            page: set.page.unwrap_or(default.page),
+            header_timeout: set.header_timeout.map_or(default.header_timeout, |period| period.0),
+            body_timeout: set.body_timeout.map_or(default.body_timeout, |period| period.0),
+            compress: set.compress.map_or(default.compress, |size| size.0),
+        }
+    }
+
     pub(super) fn state_dir(&mut self, text: Option<&str>) -> PathBuf {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             return self.path(text);
@@ -125,25 +155,6 @@ fn origin(text: &str) -> Option<String> {
     let named =
         !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
     (named && !authority.host().is_empty() && !rest.contains(['@', '*'])).then(|| text.to_ascii_lowercase())
-}
-
-/// The limits, with the defaults of those that are not set.
-pub(super) fn limits(set: &document::Limits) -> plan::Limits {
-    let default = plan::Limits::default();
-    plan::Limits {
-        body: set.body.map_or(default.body, |size| size.0),
-        depth: set.depth.unwrap_or(default.depth),
-        headers: set.headers.map_or(default.headers, |size| size.0),
-        connections: set.connections.unwrap_or(default.connections),
-        sessions: set.sessions.unwrap_or(default.sessions),
-        session_idle: set.session_idle.map_or(default.session_idle, |period| period.0),
-        session_calls: set.session_calls.unwrap_or(default.session_calls),
-        batch: set.batch.unwrap_or(default.batch),
-        page: set.page.unwrap_or(default.page),
-        header_timeout: set.header_timeout.map_or(default.header_timeout, |period| period.0),
-        body_timeout: set.body_timeout.map_or(default.body_timeout, |period| period.0),
-        compress: set.compress.map_or(default.compress, |size| size.0),
-    }
 }
 
 #[cfg(test)]

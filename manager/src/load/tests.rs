@@ -61,11 +61,21 @@ fn without_a_file_the_demo_server_runs_on_loopback() {
 }
 
 #[test]
+fn the_largest_body_always_fits_into_what_may_be_held() {
+    assert_eq!(loaded("limits: {body: 1GiB}").plan.limits.held, 1 << 30);
+    assert_eq!(loaded("limits: {body: 1MiB}").plan.limits.held, 512 << 20);
+    let expected = "f:1:28: limits.held: `held` is smaller than `body`, so the largest body would never fit; \
+                    raise it or lower the other";
+    let told = told("limits: {body: 2MiB, held: 1MiB}");
+    assert!(told.iter().any(|problem| problem == expected), "{told:#?}");
+}
+
+#[test]
 fn every_setting_arrives_in_the_plan() {
     let loaded = loaded(
         "listen: '[::1]:9000'\nthreads: ${COUNT}\nstate_dir: ~/s\nlog: {level: 'info,upstream=debug', format: json}\n\
          http: {hosts: [Gate.Example.com], origins: ['https://app.example.com']}\n\
-         limits: {body: 1MiB, depth: 64, headers: 16KiB, connections: 10, sessions: 11, session_idle: 1h,\n  \
+         limits: {body: 1MiB, held: 2MiB, depth: 64, headers: 16KiB, connections: 10, sessions: 11, session_idle: 1h,\n  \
            session_calls: 12, batch: 13, page: 14, header_timeout: 1s, body_timeout: 2s, compress: 0}\n\
          defaults: {call_timeout: 5s, isolation: session}\n\
          servers:\n\
@@ -83,7 +93,8 @@ fn every_setting_arrives_in_the_plan() {
     assert_eq!(plan.guards.hosts, ["gate.example.com"]);
     assert_eq!(plan.guards.origins, ["https://app.example.com"]);
     let limits = &plan.limits;
-    assert_eq!((limits.body, limits.depth, limits.headers, limits.compress), (1 << 20, 64, 16 << 10, 0));
+    assert_eq!((limits.body, limits.held), (1 << 20, 2 << 20));
+    assert_eq!((limits.depth, limits.headers, limits.compress), (64, 16 << 10, 0));
     assert_eq!((limits.connections, limits.sessions, limits.session_calls), (10, 11, 12));
     assert_eq!((limits.batch, limits.page, limits.session_idle), (13, 14, Duration::from_secs(3600)));
     assert_eq!((limits.header_timeout, limits.body_timeout), (Duration::from_secs(1), Duration::from_secs(2)));

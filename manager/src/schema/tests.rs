@@ -108,7 +108,7 @@ fn the_documented_defaults_are_those_in_force() {
         "servers": {"a": {"command": "x", "args": [], "env": {}, "enabled": true}},
         "federated": {"prefix": true},
     });
-    assert_eq!(written["limits"].as_object().unwrap().len(), 12);
+    assert_eq!(written["limits"].as_object().unwrap().len(), 13);
     assert_eq!(written["defaults"].as_object().unwrap().len(), 9);
     let plain = load("servers: {a: {command: x}}").unwrap();
     assert_eq!(load(&written.to_string()).unwrap().plan, plain.plan);
@@ -140,12 +140,16 @@ fn the_documented_bounds_are_those_that_are_checked() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 20);
+    assert_eq!(checked, 21);
 }
 
 /// What must be set too, so that two keys do not contradict each other.
 fn companion(name: &str) -> &'static str {
-    if name == "call_deadline" { "call_timeout: 100ms" } else { "" }
+    match name {
+        "call_deadline" => "call_timeout: 100ms",
+        "held" => "body: 1KiB",
+        _ => "",
+    }
 }
 
 /// The values just outside of bounds.
