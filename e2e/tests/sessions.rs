@@ -33,6 +33,16 @@ async fn a_notification_sent_while_the_standing_stream_was_lost_arrives_later() 
 }
 
 #[tokio::test]
+async fn only_events_that_were_sent_can_be_resumed_from() {
+    let gateway = Setting::of([server::everything()]).start().await;
+    let session = Session::open(gateway.address(), "/mcp", "2025-11-25", json!({})).await.unwrap();
+    for (id, status) in [("0-0", 200), ("", 200), ("0-1000000", 400), ("77-0", 400), ("0", 400), ("a-b", 400)] {
+        let answer = session.stream().header("last-event-id", id).send().await.unwrap();
+        assert_eq!(answer.status.as_u16(), status, "`{id}`");
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_its_client_ended_is_gone() {
     let gateway = Setting::of([server::everything()]).start().await;
     for client in [Client::Ts1, Client::Ts2Legacy] {

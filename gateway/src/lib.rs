@@ -31,6 +31,7 @@ mod restore;
 mod resume;
 mod rewrite;
 mod route;
+mod seldom;
 mod session;
 mod sessions;
 mod shared;

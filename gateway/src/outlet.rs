@@ -10,6 +10,8 @@ use futures_util::{Stream, stream};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::timeout};
 
+use crate::seldom::Seldom;
+
 /// Messages kept for a client that is not reading.
 const KEPT: usize = 256;
 /// Bytes kept likewise; a single larger message is kept all the same.
@@ -18,6 +20,9 @@ const KEPT_BYTES: usize = 1 << 20;
 pub const KEEP_ALIVE: Duration = Duration::from_secs(25);
 /// That comment.
 pub const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
+
+/// What never reached a client.
+static LOST: Seldom = Seldom::new();
 
 /// One stream of messages.
 pub struct Outlet {
@@ -38,7 +43,6 @@ struct State {
     /// Counts the readers there have been; only the newest reads.
     reader: u64,
     reading: bool,
-    lost: u64,
 }
 
 impl State {
@@ -64,11 +68,22 @@ impl State {
         !self.kept.is_empty() && self.over(size)
     }
 
+    /// Notes that a message is sent. Returns how many before it were lost: they had numbers too.
+    fn sent(&mut self, number: u64) -> u64 {
+        let lost = number.saturating_sub(self.sent + 1);
+        self.sent = number;
+        if lost > 0
+            && let Some(lost) = LOST.tell(lost)
+        {
+            tracing::warn!(lost, "messages were lost to clients that read too slowly or came back too late");
+        }
+        lost
+    }
+
     /// Adds a message; what is beyond the bounds then was waiting for nobody.
     fn add(&mut self, message: Bytes) {
         while self.is_full(message.len()) {
             self.forget_oldest();
-            self.lost += 1;
         }
         self.bytes += message.len();
         let number = self.next;
@@ -81,16 +96,7 @@ impl Outlet {
     /// An empty stream.
     #[must_use]
     pub fn new(number: u64, primed: bool) -> Arc<Self> {
-        let state = State {
-            kept: VecDeque::new(),
-            bytes: 0,
-            next: 1,
-            sent: 0,
-            done: false,
-            reader: 0,
-            reading: false,
-            lost: 0,
-        };
+        let state = State { kept: VecDeque::new(), bytes: 0, next: 1, sent: 0, done: false, reader: 0, reading: false };
         Arc::new(Self { number, primed, state: Mutex::new(state), wake: Notify::new(), room: Notify::new() })
     }
 
@@ -113,7 +119,7 @@ impl Outlet {
         let mut state = self.state.lock();
         state.forget_sent(message.len());
         if state.is_full(message.len()) && state.reading {
-            state.lost += 1;
+            state.next += 1;
             return;
         }
         state.add(message);
@@ -149,15 +155,21 @@ impl Outlet {
         self.room.notify_waiters();
     }
 
-    /// Starts reading after the given message (0: from the beginning), ending any earlier reader. Chunks are complete
-    /// server-sent events.
+    /// Whether a message of this number was ever added; 0 stands for the beginning.
+    #[must_use]
+    pub fn issued(&self, number: u64) -> bool {
+        number < self.state.lock().next
+    }
+
+    /// Starts reading after the given message, which must have been issued, ending any earlier reader. Chunks are complete
+    /// server-sent events; a comment before one says how many messages are missing.
     pub fn read(self: &Arc<Self>, after: Option<u64>) -> impl Stream<Item = Bytes> + Send + 'static + use<> {
         let reader = {
             let mut state = self.state.lock();
             state.reader += 1;
             state.reading = true;
             if let Some(after) = after {
-                state.sent = after.min(state.next - 1);
+                state.sent = after;
             }
             state.reader
         };
@@ -178,7 +190,7 @@ impl Outlet {
                 let mut state = self.state.lock();
                 if let Some((number, message)) = state.kept.pop_front() {
                     state.bytes -= message.len();
-                    state.sent = number;
+                    state.sent(number);
                     drop(state);
                     self.room.notify_waiters();
                     return Some(message);
@@ -224,7 +236,9 @@ impl Reading {
     async fn next(&mut self) -> Option<Bytes> {
         let outlet = self.outlet.clone();
         if std::mem::take(&mut self.prime) {
-            return Some(event(&outlet.event_id(0), b""));
+            let mut prime = Vec::new();
+            encode(&outlet.event_id(0), b"", &mut prime);
+            return Some(prime.into());
         }
         loop {
             let wake = outlet.wake.notified();
@@ -250,11 +264,13 @@ impl Reading {
         let Some((number, message)) = state.kept.get(first) else {
             return if state.done { Step::End } else { Step::Wait };
         };
-        let (number, chunk) = (*number, event(&self.outlet.event_id(*number), message));
-        state.sent = number;
+        let (number, message) = (*number, message.clone());
+        let lost = state.sent(number);
         drop(state);
+        let mut chunk = if lost > 0 { format!(": {lost} messages were lost\n\n").into_bytes() } else { Vec::new() };
+        encode(&self.outlet.event_id(number), &message, &mut chunk);
         self.outlet.room.notify_waiters();
-        Step::Send(chunk)
+        Step::Send(chunk.into())
     }
 }
 
@@ -269,12 +285,10 @@ impl Drop for Reading {
     }
 }
 
-/// One server-sent event.
-#[must_use]
-pub fn event(id: &str, data: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(data.len() + id.len() + 32);
-    wire::sse::encode(Some(id), (!data.is_empty()).then_some("message"), data, &mut out);
-    out.into()
+/// Adds one server-sent event.
+fn encode(id: &str, data: &[u8], out: &mut Vec<u8>) {
+    out.reserve(data.len() + id.len() + 32);
+    wire::sse::encode(Some(id), (!data.is_empty()).then_some("message"), data, out);
 }
 
 #[cfg(test)]
@@ -307,6 +321,34 @@ mod tests {
         assert_eq!(rest.len(), 2);
         assert!(text(&rest[0]).contains("id: 3-2") && text(&rest[0]).contains("{\"b\":2}"));
         assert!(text(&rest[1]).contains("{\"c\":3}"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_back_too_late_is_told_what_is_missing() {
+        let outlet = Outlet::new(0, false);
+        for n in 1..=KEPT + 10 {
+            outlet.push(Bytes::from(n.to_string()));
+        }
+        assert!(outlet.issued(0) && outlet.issued(KEPT as u64 + 10) && !outlet.issued(KEPT as u64 + 11));
+        let mut reading = Box::pin(outlet.read(Some(3)));
+        let first = text(&reading.next().await.unwrap());
+        assert!(first.starts_with(": 7 messages were lost\n\n") && first.contains("id: 0-11\n"), "{first}");
+        let second = text(&reading.next().await.unwrap());
+        assert!(second.contains("id: 0-12\n") && !second.contains("lost"), "{second}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_too_slowly_is_told_what_is_missing() {
+        let outlet = Outlet::new(0, false);
+        let mut reading = Box::pin(outlet.read(None));
+        for n in 1..=KEPT + 5 {
+            outlet.push(Bytes::from(n.to_string()));
+        }
+        for _ in 0..KEPT {
+            assert!(!text(&reading.next().await.unwrap()).contains("lost"));
+        }
+        outlet.push(Bytes::from_static(b"after"));
+        assert!(text(&reading.next().await.unwrap()).starts_with(": 5 messages were lost\n\n"));
     }
 
     #[tokio::test(start_paused = true)]

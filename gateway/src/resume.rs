@@ -26,11 +26,14 @@ pub fn stream(lane: &Lane, place: &Place, headers: &HeaderMap) -> Result<Respons
         return Err(Failure::client(Kind::MethodNotAllowed, text).with_detail("POST"));
     }
     let session = enter::session(&lane.gateway, place, headers)?;
-    let (outlet, after) = match headers.get(LAST_EVENT).and_then(|value| value.to_str().ok()) {
+    let (outlet, after) = match headers.get(LAST_EVENT).filter(|id| !id.is_empty()) {
         None => (session.outlet.clone(), None),
         Some(id) => {
-            let (number, after) = Outlet::parse_event_id(id).ok_or_else(unknown_event)?;
-            (session.stream_of(number).ok_or_else(unknown_event)?, Some(after))
+            let named = id.to_str().ok().and_then(Outlet::parse_event_id);
+            let (number, after) = named.ok_or_else(unknown_event)?;
+            // What is no longer kept is told on the stream; a client could do nothing with a refusal.
+            let outlet = session.stream_of(number).filter(|outlet| outlet.issued(after));
+            (outlet.ok_or_else(unknown_event)?, Some(after))
         }
     };
     let events = outlet.read(after);
@@ -38,7 +41,10 @@ pub fn stream(lane: &Lane, place: &Place, headers: &HeaderMap) -> Result<Respons
 }
 
 fn unknown_event() -> Failure {
-    Failure::client(Kind::InvalidRequest, "the event named by Last-Event-ID is not kept (any more)")
+    Failure::client(
+        Kind::InvalidRequest,
+        "the event named by Last-Event-ID is none of this session's, or its stream is no longer kept",
+    )
 }
 
 /// Ends a session.
