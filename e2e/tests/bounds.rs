@@ -12,7 +12,11 @@ use e2e::{
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use testkit::Httpd;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -150,4 +154,53 @@ async fn large_requests_share_what_may_be_held_and_small_ones_do_not_notice() {
     }
     let answer = ask("faulty__echo", 7 << 20).send().await.unwrap();
     assert_eq!(answer.status.as_u16(), 200, "there is room again");
+}
+
+/// What the gateway answers to bytes that no client library would send, until it closes the connection.
+async fn answer_to(gateway: &Gateway, head: &str, more: &[u8]) -> String {
+    let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (mut from, mut to) = stream.split();
+    let mut answer = Vec::new();
+    let reading = async {
+        let _ = from.read_to_end(&mut answer).await;
+    };
+    let writing = async {
+        while to.write_all(more).await.is_ok() {}
+        std::future::pending().await
+    };
+    let both = async {
+        tokio::select! { () = reading => {}, () = writing => {} }
+    };
+    timeout(PATIENCE, both).await.expect("the connection is closed");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn a_client_that_goes_on_sending_what_is_refused_still_hears_why() {
+    let limits = json!({ "headers": "16KiB", "body": "1MiB" });
+    let gateway = Setting::of([faulty()]).with("limits", limits).hurried().start().await;
+    let post = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    let field = [b"X-Flood: ", &[b'x'; 5000][..], b"\r\n"].concat();
+    let junk = vec![b' '; 64 << 10];
+    for (what, head, more, status) in [
+        ("header fields without end", post.to_owned(), &field, "431"),
+        ("one header field without end", format!("{post}X-Flood: "), &junk, "431"),
+        ("a path without end", "GET /".to_owned(), &vec![b'x'; 5000], "431"),
+        ("no HTTP", "HELLO\r\n\r\n".to_owned(), &junk, "400"),
+        ("a chunk without a size", format!("{post}Transfer-Encoding: chunked\r\n\r\nzz\r\n"), &junk, "400"),
+        ("a chunk that does not end", format!("{post}Transfer-Encoding: chunked\r\n\r\n3\r\nabcdef"), &junk, "400"),
+        ("a body that is too large", format!("{post}Content-Length: 99999999\r\n\r\n"), &junk, "413"),
+        ("chunks that are too large", format!("{post}Transfer-Encoding: chunked\r\n\r\n500000\r\n"), &junk, "413"),
+        (
+            "another host",
+            format!("{}Content-Length: 9999999\r\n\r\n", post.replace("localhost", "x.example")),
+            &junk,
+            "403",
+        ),
+    ] {
+        let answer = answer_to(&gateway, &head, more).await;
+        let first = answer.lines().next().unwrap_or_default();
+        assert!(first.starts_with(&format!("HTTP/1.1 {status} ")), "{what}: {answer:?}");
+    }
 }

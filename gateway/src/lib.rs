@@ -16,6 +16,7 @@ pub mod gateway;
 mod in_flight;
 mod introduce;
 mod level;
+mod linger;
 pub mod listen;
 mod listen_modern;
 mod listeners;

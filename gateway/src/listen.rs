@@ -2,7 +2,16 @@
 //!
 //! One runtime thread, a *lane*, has its own listener on the shared port, so a connection lives on one core.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use ground::{Failure, Kind};
 use http::{Method, Request, Response, header};
@@ -12,13 +21,17 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
 };
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
 
 use crate::{
     admit,
     body::Body,
     compress,
     gateway::Lane,
+    linger::Back,
     path,
     place::{Offer, Place},
     respond, resume, shared, websocket,
@@ -55,52 +68,58 @@ pub async fn serve(lane: Lane, listener: std::net::TcpListener) -> io::Result<()
     let listener = TcpListener::from_std(listener)?;
     let stopping = lane.gateway.stopping.clone();
     let graceful = GracefulShutdown::new();
-    let open = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let open = Arc::new(AtomicUsize::new(0));
     loop {
         let accepted = tokio::select! {
             () = stopping.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        match accepted {
+            Ok((stream, _)) => take(&lane, &graceful, &open, stream),
             Err(error) => {
                 // Out of descriptors, mostly: those who wait stay in the queue until some are free.
                 tracing::warn!(%error, "no connection can be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
+                sleep(Duration::from_millis(50)).await;
             }
-        };
-        let limits = lane.gateway.plan.load().limits.clone();
-        if open.load(std::sync::atomic::Ordering::Relaxed) >= limits.connections {
-            tracing::warn!(
-                limit = limits.connections,
-                "a connection is closed: the limit (`limits.connections`) is reached"
-            );
-            continue;
         }
-        let _ = stream.set_nodelay(true);
-        let serving = {
-            let lane = lane.clone();
-            service_fn(move |request| {
-                let lane = lane.clone();
-                async move { Ok::<_, Infallible>(compress::dispatch(lane, request).await) }
-            })
-        };
-        let connection = builder(&limits).serve_connection_with_upgrades(TokioIo::new(stream), serving).into_owned();
-        let connection = graceful.watch(connection);
-        open.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        lane.gateway.meters.connections.inc();
-        let (open, lane) = (open.clone(), lane.clone());
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
-            }
-            open.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
-            lane.gateway.meters.connections.dec();
-        });
     }
     let _ = timeout(DRAIN, graceful.shutdown()).await;
     Ok(())
+}
+
+/// Serves a connection within the bound of those that are open.
+fn take(lane: &Lane, graceful: &GracefulShutdown, open: &Arc<AtomicUsize>, stream: TcpStream) {
+    let limits = lane.gateway.plan.load().limits.clone();
+    if open.load(Ordering::Relaxed) >= limits.connections {
+        tracing::warn!(
+            limit = limits.connections,
+            "a connection is closed: the limit (`limits.connections`) is reached"
+        );
+        return;
+    }
+    let _ = stream.set_nodelay(true);
+    let serving = {
+        let lane = lane.clone();
+        service_fn(move |request| {
+            let lane = lane.clone();
+            async move { Ok::<_, Infallible>(compress::dispatch(lane, request).await) }
+        })
+    };
+    let back = Back::default();
+    let stream = TokioIo::new(back.lend(stream));
+    let connection = builder(&limits).serve_connection_with_upgrades(stream, serving).into_owned();
+    let connection = graceful.watch(connection);
+    open.fetch_add(1, Ordering::Relaxed);
+    lane.gateway.meters.connections.inc();
+    let (open, lane) = (open.clone(), lane.clone());
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "connection ended");
+        }
+        Box::pin(back.end()).await;
+        open.fetch_sub(1, Ordering::Relaxed);
+        lane.gateway.meters.connections.dec();
+    });
 }
 
 fn builder(limits: &plan::Limits) -> auto::Builder<TokioExecutor> {
