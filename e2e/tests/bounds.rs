@@ -2,20 +2,28 @@
 //! notices.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    process::Stdio,
+    time::Duration,
+};
 
 use e2e::{
     Gateway, Server, Setting,
     http::{Answer, Ask},
+    installed,
+    spawned::free_port,
     wait,
 };
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use testkit::Httpd;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::timeout,
+    process::{Child, Command},
+    time::{Instant, timeout},
 };
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
@@ -203,4 +211,64 @@ async fn a_client_that_goes_on_sending_what_is_refused_still_hears_why() {
         let first = answer.lines().next().unwrap_or_default();
         assert!(first.starts_with(&format!("HTTP/1.1 {status} ")), "{what}: {answer:?}");
     }
+}
+
+/// A gateway of one thread under limits of files as a shell sets them; its log is the file `log` in the folder.
+async fn limited(ulimit: &str, servers: Value) -> (TempDir, Child, SocketAddr) {
+    let (folder, address) = (tempfile::tempdir().unwrap(), SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
+    let state = folder.path().join("state");
+    let config = json!({ "listen": address.to_string(), "threads": 1, "state_dir": state, "servers": servers });
+    std::fs::write(folder.path().join("hostler.yaml"), config.to_string()).unwrap();
+    let mut gateway = Command::new("sh");
+    let script = format!("{ulimit} && exec \"$0\" serve --config hostler.yaml 2> log");
+    gateway.arg("-c").arg(script).arg(installed::hostler()).current_dir(folder.path());
+    let gateway = gateway.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+    wait::until("it is ready", PATIENCE, async || ready(address).await).await;
+    (folder, gateway, address)
+}
+
+async fn ready(address: SocketAddr) -> Option<()> {
+    Ask::get(address, "/ready").send().await.is_ok_and(|answer| answer.status.is_success()).then_some(())
+}
+
+#[tokio::test]
+async fn connections_that_cannot_be_accepted_wait_and_are_told_once_in_a_while() {
+    let (folder, _gateway, address) = limited("ulimit -n 64", json!({})).await;
+    let logged = || std::fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(logged().contains("fewer files may be open"), "{}", logged());
+    let told = || logged().lines().filter(|line| line.contains("cannot be accepted")).count();
+    let (mut held, start) = (Vec::new(), Instant::now());
+    let twice = async || {
+        held.push(TcpStream::connect(address).await.unwrap());
+        (told() >= 2).then_some(())
+    };
+    wait::until("it is told again", PATIENCE, twice).await;
+    let most = usize::try_from(start.elapsed().as_secs() / 5 + 2).unwrap();
+    assert!(told() <= most, "{}", logged());
+    let times = |line: &str| line.split("times=").nth(1)?.split(' ').next()?.parse::<u32>().ok();
+    let second = logged().lines().filter(|line| line.contains("cannot be accepted")).nth(1).and_then(times);
+    assert!(second > Some(1), "{}", logged());
+    held.clear();
+    wait::until("it serves again", PATIENCE, async || ready(address).await).await;
+}
+
+/// How many files a process may have open, by the soft limit.
+fn files_of(process: u64) -> u64 {
+    let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    line.split_ascii_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn hostler_has_as_many_files_as_it_can_and_its_servers_as_many_as_they_had() {
+    let program = testkit::program("faulty");
+    let servers = json!({ "faulty": { "command": program } });
+    let (_folder, gateway, address) = limited("ulimit -Sn 300 && ulimit -Hn 900", servers).await;
+    assert_eq!(files_of(gateway.id().unwrap().into()), 900);
+    let instance = async || {
+        let told = Ask::get(address, "/api/v1/servers/faulty").send().await.unwrap().message().await;
+        told["instances"][0]["pid"].as_u64()
+    };
+    let server = wait::until("the server runs", PATIENCE, instance).await;
+    assert_eq!(files_of(server), 300);
 }

@@ -34,13 +34,23 @@ use crate::{
     linger::Back,
     path,
     place::{Offer, Place},
-    respond, resume, shared, websocket,
+    respond, resume,
+    seldom::Seldom,
+    shared, websocket,
 };
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 4096;
 /// Connections get this long to end in order.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// After the first failure to accept a connection; twice as long after each further one.
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Connections that could not be accepted, and those that were closed at once.
+static FAILED: Seldom = Seldom::new();
+static CLOSED: Seldom = Seldom::new();
 
 /// Opens a listener on a port that several lanes share.
 ///
@@ -69,17 +79,26 @@ pub async fn serve(lane: Lane, listener: std::net::TcpListener) -> io::Result<()
     let stopping = lane.gateway.stopping.clone();
     let graceful = GracefulShutdown::new();
     let open = Arc::new(AtomicUsize::new(0));
+    let mut pause = PAUSE;
     loop {
         let accepted = tokio::select! {
             () = stopping.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => take(&lane, &graceful, &open, stream),
+            Ok((stream, _)) => {
+                pause = PAUSE;
+                take(&lane, &graceful, &open, stream);
+            }
             Err(error) => {
                 // Out of descriptors, mostly: those who wait stay in the queue until some are free.
-                tracing::warn!(%error, "no connection can be accepted");
-                sleep(Duration::from_millis(50)).await;
+                if let Some(times) = FAILED.tell(1) {
+                    tracing::warn!(%error, times, "connections cannot be accepted");
+                }
+                tokio::select! {
+                    () = stopping.cancelled() => break,
+                    () = sleep(pause) => pause = LONGEST_PAUSE.min(pause * 2),
+                }
             }
         }
     }
@@ -91,10 +110,10 @@ pub async fn serve(lane: Lane, listener: std::net::TcpListener) -> io::Result<()
 fn take(lane: &Lane, graceful: &GracefulShutdown, open: &Arc<AtomicUsize>, stream: TcpStream) {
     let limits = lane.gateway.plan.load().limits.clone();
     if open.load(Ordering::Relaxed) >= limits.connections {
-        tracing::warn!(
-            limit = limits.connections,
-            "a connection is closed: the limit (`limits.connections`) is reached"
-        );
+        if let Some(times) = CLOSED.tell(1) {
+            let limit = limits.connections;
+            tracing::warn!(limit, times, "connections are closed: the limit (`limits.connections`) is reached");
+        }
         return;
     }
     let _ = stream.set_nodelay(true);

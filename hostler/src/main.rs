@@ -72,6 +72,7 @@ fn serve(args: &Serve, global: &Global) -> Result<Exit> {
         plan.listen.address = address;
     }
     let _log = log::start(&plan.log);
+    serve::allow_files(&plan);
     let control = serve::control_runtime()?;
     let running = serve::start(&control, plan)?;
     let greeting = welcome::text(&running.gateway.plan.load(), loaded.file.as_deref());

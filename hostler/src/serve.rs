@@ -44,6 +44,23 @@ pub struct Running {
     lanes: Vec<thread::JoinHandle<io::Result<()>>>,
 }
 
+/// Has as many files open at once as the system allows, and says when that is fewer than the plan may need.
+pub fn allow_files(plan: &Plan) {
+    let wanted = plan.files(cores());
+    if let Some(allowed) = process::allow_many().filter(|allowed| *allowed < wanted) {
+        tracing::warn!(
+            allowed,
+            wanted,
+            "fewer files may be open at once than connections are allowed: raise the hard limit (`ulimit -Hn`) or lower \
+             `limits.connections`"
+        );
+    }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Starts the gateway for a first plan.
 ///
 /// # Errors
@@ -67,8 +84,7 @@ pub fn start(control: &Runtime, mut plan: Plan) -> Result<Running> {
 }
 
 fn lanes(gateway: &Arc<Gateway>, plan: &Plan) -> Result<Vec<thread::JoinHandle<io::Result<()>>>> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let count = plan.listen.threads.unwrap_or(cores).max(1);
+    let count = plan.listen.threads.unwrap_or_else(cores).max(1);
     // Not every system spreads connections over listeners that share a port; there, one lane must do.
     let count = if cfg!(target_os = "linux") { count } else { 1 };
     let address = plan.listen.address;

@@ -30,6 +30,16 @@ pub struct Plan {
     pub state_dir: PathBuf,
 }
 
+impl Plan {
+    /// Files that may be open at once when clients and servers use all that they may, on so many cores.
+    #[must_use]
+    pub fn files(&self, cores: usize) -> u64 {
+        let lanes = self.listen.threads.unwrap_or(cores).max(1) as u64;
+        // Three streams and a socket for each process, connections to each server on HTTP, and a margin.
+        lanes * self.limits.connections as u64 + self.servers.len() as u64 * 16 + 64
+    }
+}
+
 /// Where clients connect. A change of these needs a restart of Hostler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {

@@ -27,9 +27,6 @@ use crate::{Finding, Loaded, Surroundings};
 /// How long whoever listens on the port already may take to say who it is.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Fewer open files than this are soon used up: each client, each server and each of its streams takes one.
-const FEW_FILES: u64 = 4096;
-
 /// What a server in Node.js or Python takes at least, by experience.
 const SERVER_BYTES: u64 = 80 << 20;
 
@@ -107,21 +104,20 @@ pub(super) fn state_dir(folder: &Path) -> Finding {
     }
 }
 
-/// Whether enough files may be open at once.
+/// Whether enough files may be open at once. Hostler raises the soft limit itself.
 pub(super) fn open_files(plan: &Plan) -> Option<Finding> {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
-    // Three streams for each process, and a margin.
-    let wanted = FEW_FILES.max(plan.servers.len() as u64 * 16);
-    Some(if soft < wanted {
-        let remedy = if hard >= wanted {
-            format!("ulimit -n {}", hard.min(65_536))
-        } else {
-            "have the hard limit raised".into()
-        };
-        Finding::warning("open files", format!("only {soft} may be open at once, and {wanted} may be needed"), remedy)
-    } else {
-        Finding::ok("open files", format!("{soft} may be open at once"))
-    })
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Some(enough_files(plan.files(cores), hard))
+}
+
+pub(super) fn enough_files(wanted: u64, allowed: u64) -> Finding {
+    if allowed < wanted {
+        let what = format!("only {allowed} may be open at once, and {wanted} may be needed");
+        let remedy = "have the hard limit raised (`ulimit -Hn`), or lower `limits.connections`";
+        return Finding::warning("open files", what, remedy);
+    }
+    Finding::ok("open files", format!("{allowed} may be open at once"))
 }
 
 /// Whether memory suffices for the processes. Only where the system tells what is available (Linux).

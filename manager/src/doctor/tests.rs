@@ -197,6 +197,24 @@ fn folders_and_memory_are_judged_by_what_the_system_says() {
 }
 
 #[test]
+fn connections_that_are_allowed_must_fit_into_the_files_that_may_be_open() {
+    let machine = Machine::new();
+    let plan = |text: &str| {
+        fs::write(machine.path("f"), text).unwrap();
+        load_in(&machine.surroundings, Some(Path::new("f")), &Builtins::new()).unwrap().plan
+    };
+    let few = plan("threads: 2\nlimits: {connections: 100}\nservers: {a: {command: x}}");
+    assert_eq!((few.files(1), few.files(64)), (280, 280));
+    assert_eq!(plan("limits: {connections: 100}\nservers: {}").files(3), 364);
+    assert_eq!(machine::enough_files(280, 280).level, Level::Ok);
+    assert_eq!(
+        machine::enough_files(281, 280).to_string(),
+        "warning: open files: only 280 may be open at once, and 281 may be needed; have the hard limit raised \
+         (`ulimit -Hn`), or lower `limits.connections`"
+    );
+}
+
+#[test]
 fn versions_are_read_from_what_programs_say() {
     for (text, version) in
         [("v22.3.1", Some((22, 3))), ("Python 3.12.1", Some((3, 12))), ("uv 1", Some((1, 0))), ("?", None)]

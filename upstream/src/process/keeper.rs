@@ -30,7 +30,7 @@ use nix::{
 use super::{
     Exit, KEEPER_ARG,
     control::{Order, START_MAX, Start, Word},
-    guard, tree,
+    files, guard, tree,
 };
 
 /// From the server's own end until what it left behind is killed.
@@ -61,6 +61,7 @@ pub fn run_if_keeper() -> Option<ExitCode> {
 /// Success means that a server was started and that nothing of it is left.
 fn keep(mut control: UnixStream) -> Option<()> {
     guard::close_all_but(control.as_raw_fd());
+    files::as_before();
     guard::deafen().ok()?;
     #[cfg(target_os = "linux")]
     {

@@ -24,6 +24,7 @@
 
 mod control;
 mod environment;
+mod files;
 mod guard;
 mod handle;
 mod keeper;
@@ -40,6 +41,7 @@ use nix::sys::signal::Signal;
 use tokio::process::{ChildStdin, ChildStdout};
 
 pub use environment::{TREE_MARK, inherited};
+pub use files::allow_many;
 pub use handle::Handle;
 pub use keeper::run_if_keeper;
 pub use program::find;

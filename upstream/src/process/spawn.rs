@@ -27,7 +27,7 @@ use tokio::{
 use super::{
     KEEPER_ARG, Running,
     control::{START_MAX, Start, Word},
-    environment, guard,
+    environment, files, guard,
     handle::{Handle, Remains, Tree, Words, pid_of},
     program,
     stderr::StderrRing,
@@ -185,6 +185,7 @@ fn start_keeper(name: &ServerName) -> io::Result<(Child, net::UnixStream)> {
         .arg(OsStr::new(name.as_str()))
         .env_clear()
         .env(SMALL_HEAP.0, SMALL_HEAP.1)
+        .envs(files::for_keeper())
         // A Ctrl-C in Hostler's terminal is for Hostler. The session stays Hostler's: by that a sweep knows keepers.
         .process_group(0)
         .stdin(Stdio::piped())
