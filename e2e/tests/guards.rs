@@ -1,10 +1,12 @@
 //! What the gateway refuses, and what it tells about itself, before and beside the protocol.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+use std::time::Duration;
+
 use e2e::{
     Setting,
     http::{Ask, Session},
-    server,
+    server, wait,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -132,4 +134,18 @@ async fn health_and_metrics_are_told() {
     let counted = metrics.lines().find(|line| line.contains("everything") && line.contains("echo"));
     assert!(counted.is_some(), "the call was not counted:\n{metrics}");
     assert!(!gateway.log().contains("counted"), "arguments do not belong in the log");
+}
+
+#[tokio::test]
+async fn another_level_of_the_log_is_in_force_at_once() {
+    let setting = || Setting::of([server::everything()]);
+    let gateway = setting().start().await;
+    assert!(!gateway.log().contains("DEBUG"));
+    gateway.configure(&setting().with("log", json!({ "level": "info,gateway=debug" })));
+    let refused = async || {
+        let answer = Ask::get(gateway.address(), "/mcp").send().await.unwrap();
+        assert_eq!(answer.status.as_u16(), 405);
+        gateway.log().contains("DEBUG").then_some(())
+    };
+    wait::until("refused requests are in the log", Duration::from_secs(60), refused).await;
 }

@@ -71,7 +71,7 @@ fn serve(args: &Serve, global: &Global) -> Result<Exit> {
     if let Some(address) = args.listen {
         plan.listen.address = address;
     }
-    let _log = log::start(&plan.log);
+    let mut log = log::start(&plan.log);
     serve::allow_files(&plan);
     let control = serve::control_runtime()?;
     let running = serve::start(&control, plan)?;
@@ -79,6 +79,6 @@ fn serve(args: &Serve, global: &Global) -> Result<Exit> {
     // Nobody may be reading; that is no reason not to serve.
     let _ = std::io::stdout().write_all(greeting.as_bytes());
     let reload = control.block_on(async { manager::Reload::start(loaded, commands::builtins()) });
-    serve::until_asked(&control, running, &reload)?;
+    serve::until_asked(&control, running, &reload, &mut log)?;
     Ok(Exit::Ok)
 }

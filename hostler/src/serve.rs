@@ -23,7 +23,7 @@ use tokio::{
 use tower_service::Service;
 use upstream::{Fleet, Pool, process};
 
-use crate::gauges::Gauges;
+use crate::{gauges::Gauges, log};
 
 /// How long `ready` waits at most for the servers' first start.
 const FIRST_START: Duration = Duration::from_secs(20);
@@ -133,7 +133,12 @@ async fn watch_readiness(gateway: Arc<Gateway>) {
 ///
 /// # Errors
 /// When signals cannot be heard.
-pub fn until_asked(control: &Runtime, running: Running, reload: &manager::Reload) -> Result<()> {
+pub fn until_asked(
+    control: &Runtime,
+    running: Running,
+    reload: &manager::Reload,
+    log: &mut log::Running,
+) -> Result<()> {
     let gateway = running.gateway;
     let mut plans = reload.plans();
     control.block_on(async {
@@ -149,6 +154,7 @@ pub fn until_asked(control: &Runtime, running: Running, reload: &manager::Reload
                     let mut plan = Plan::clone(&plans.borrow_and_update());
                     // What is listened on stays until a restart, whatever the command line or the file says.
                     plan.listen = gateway.plan.load().listen.clone();
+                    log.follow(&plan.log);
                     gateway.fleet.apply(&plan.servers);
                     gateway.replace(Arc::new(plan));
                     tracing::info!("the configuration has been put in place");

@@ -240,6 +240,10 @@ fn kept_from_first(plan: &mut Plan, first: &Plan) -> Vec<&'static str> {
     if plan.state_dir != first.state_dir {
         keys.push("state_dir");
     }
+    if plan.log.json != first.log.json {
+        keys.push("log.format");
+    }
+    plan.log.json = first.log.json;
     plan.listen = first.listen.clone();
     plan.state_dir.clone_from(&first.state_dir);
     keys

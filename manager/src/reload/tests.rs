@@ -134,15 +134,17 @@ async fn what_needs_a_restart_is_said_and_stays_as_it_was() {
     let setting = Setting::new();
     setting.write("f", &serving("one"));
     let reload = setting.start("f");
-    let open = "listen: 0.0.0.0:1\nthreads: 3\nstate_dir: x\nhttp: {allow_unauthenticated_remote: true}\n";
+    let open = "listen: 0.0.0.0:1\nthreads: 3\nstate_dir: x\nhttp: {allow_unauthenticated_remote: true}\n\
+                log: {level: debug, format: json}\n";
     setting.write("f", &format!("{open}{}", serving("two")));
     until_serving(&reload, "two").await;
     let state = until(&reload, |state| state.generation == 2).await;
-    assert_eq!(state.needs_restart, ["listen", "threads", "state_dir"]);
+    assert_eq!(state.needs_restart, ["listen", "threads", "state_dir", "log.format"]);
     let plan = reload.plans().borrow().clone();
     assert_eq!((plan.listen.address.to_string().as_str(), plan.listen.threads), ("127.0.0.1:7400", None));
     assert_eq!(plan.state_dir, Path::new("/h/.local/state/hostler"));
-    assert!(!plan.guards.any_host);
+    assert!(!plan.guards.any_host && !plan.log.json);
+    assert_eq!(plan.log.level, "debug");
 }
 
 #[tokio::test]
