@@ -10,7 +10,7 @@ use std::{
 
 use e2e::{
     Gateway, Server, Setting,
-    http::{Answer, Ask},
+    http::{Answer, Ask, Session},
     installed,
     spawned::free_port,
     wait,
@@ -92,6 +92,25 @@ async fn an_answer_comes_at_the_pace_of_the_client_that_reads_it() {
     }
     assert!(read > WHOLE, "{read}");
     assert!(most < 100e6, "{most} bytes were held for one client");
+}
+
+#[tokio::test]
+async fn a_server_whose_body_stalls_behind_its_head_is_late_like_one_that_says_nothing() {
+    for (mode, options) in [("modern", &["--stall-body"][..]), ("legacy", &["--stall-body", "--chunked"])] {
+        let web = Httpd::start(&[&["--threads", "1", "--mode", mode], options].concat());
+        let server = Server::remote("web", web.url(), "http").with("call_timeout", json!("1s"));
+        let gateway = Setting::of([server]).hurried().start().await;
+        let call = json!({ "name": "echo", "arguments": { "text": "stalls" } });
+        let answer = if mode == "modern" {
+            let ask = Ask::modern(gateway.address(), "/servers/web/mcp", 1, "tools/call", call);
+            ask.send().await.unwrap().message().await
+        } else {
+            let session = Session::open(gateway.address(), "/servers/web/mcp", "2025-11-25", json!({})).await.unwrap();
+            session.call(1, "tools/call", call).await.unwrap()
+        };
+        assert_eq!(answer["error"]["data"]["kind"], "timeout", "{mode}: {answer:#}");
+        assert!(answer["error"]["message"].as_str().unwrap().contains("call_timeout"), "{mode}: {answer:#}");
+    }
 }
 
 #[tokio::test]

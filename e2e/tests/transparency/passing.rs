@@ -21,7 +21,7 @@ use crate::{
 pub const MANY: usize = 200;
 
 /// A message as one event of a stream.
-fn event(message: &str) -> String {
+pub fn event(message: &str) -> String {
     let lines = message.split('\n').map(|line| format!("data: {line}\n"));
     format!("event: message\n{}\n", lines.collect::<String>())
 }
@@ -94,7 +94,7 @@ pub async fn over_http(era: Era) {
 /// The exchange's request as a server on standard streams has it, given the number that stands for its id and token.
 fn line(exchange: &Exchange, view: View, asked: &str, number: &str) -> String {
     let native = quoted(&exchange.native);
-    let asked = if view == View::Federated { &native } else { asked };
+    let asked = if view.uri_prefix().is_some() { &native } else { asked };
     let fill = Fill { id: number, asked: asked.into(), token: number, uri_prefix: None };
     fill.fill(&exchange.request).replace(['\n', '\r'], " ")
 }

@@ -30,27 +30,38 @@ pub enum View {
     Federated,
     /// Among others, under its own names.
     Plain,
+    /// Chosen for a virtual server, under names that say whose they are.
+    Chosen,
 }
 
 /// The views that one gateway offers.
-pub const VIEWS: [&[View]; 2] = [&[View::Untouched, View::Federated], &[View::Plain]];
+pub const VIEWS: [&[View]; 2] = [&[View::Untouched, View::Federated, View::Chosen], &[View::Plain]];
 
 impl View {
     pub fn path(self) -> String {
-        if self == Self::Untouched { format!("/servers/{NAME}/mcp") } else { "/mcp".into() }
+        self.offer("mcp")
+    }
+
+    /// The path of one of the transports.
+    pub fn offer(self, word: &str) -> String {
+        match self {
+            Self::Untouched => format!("/servers/{NAME}/{word}"),
+            Self::Federated | Self::Plain => format!("/{word}"),
+            Self::Chosen => format!("/v/chosen/{word}"),
+        }
     }
 
     /// The name, or the URI, under which a thing of the server appears here.
     pub fn exposed(self, native: &str, by_uri: bool) -> String {
         match self {
             Self::Untouched | Self::Plain => native.into(),
-            Self::Federated if by_uri => format!("{}{native}", self.uri_prefix().unwrap_or_default()),
-            Self::Federated => format!("{NAME}__{native}"),
+            Self::Federated | Self::Chosen if by_uri => format!("{}{native}", self.uri_prefix().unwrap_or_default()),
+            Self::Federated | Self::Chosen => format!("{NAME}__{native}"),
         }
     }
 
     pub fn uri_prefix(self) -> Option<&'static str> {
-        (self == Self::Federated).then_some("srv.1+")
+        matches!(self, Self::Federated | Self::Chosen).then_some("srv.1+")
     }
 }
 
@@ -80,7 +91,8 @@ impl Stage {
     }
 
     async fn start(server: Server, era: Era, views: &'static [View], limits: Value) -> Self {
-        let setting = Setting::of([server]).hurried().with("limits", limits);
+        let chosen = json!({ "chosen": { "servers": { NAME: {} } } });
+        let setting = Setting::of([server]).hurried().with("limits", limits).with("virtual", chosen);
         let plain = views.contains(&View::Plain);
         let setting = if plain { setting.with("federated", json!({ "prefix": false })) } else { setting };
         let stage = Self { gateway: setting.start().await, era, views };
@@ -147,7 +159,7 @@ pub fn sides<'a>(exchange: &'a Exchange, view: View, asked: &'a str) -> (Fill<'a
     let (id, token) = (exchange.id.as_str(), exchange.token.as_str());
     let client = Fill { id, asked: asked.into(), token, uri_prefix: view.uri_prefix() };
     // Only a name that differs is written anew.
-    let asked = if view == View::Federated { quoted(&exchange.native).into() } else { asked.into() };
+    let asked = if view.uri_prefix().is_some() { quoted(&exchange.native).into() } else { asked.into() };
     (client, Fill { id, asked, token, uri_prefix: None })
 }
 
