@@ -337,14 +337,15 @@ async fn in_vain(caller: &mut Caller, server: &str, tool: &str) -> Value {
     error.clone()
 }
 
-/// Servers that never come up, by why.
-fn hopeless() -> Vec<Server> {
+/// Servers that never come up, each with what is told of it.
+fn hopeless() -> Vec<(Server, &'static str)> {
+    const SILENT: &str = "did not answer the handshake within 3s";
     vec![
-        bad("crashes", &["--crash-at-start"]),
-        bad("silent", &["--silent"]),
-        bad("deaf", &["--never-read-stdin"]),
-        bad("foreign", &["--wrong-jsonrpc"]),
-        bounded(Server::of("babbles", &["yes", "this is no JSON"])),
+        (bad("crashes", &["--crash-at-start"]), "exited with code 1 (stderr: cannot start: I was told not to)"),
+        (bad("silent", &["--silent"]), SILENT),
+        (bad("deaf", &["--never-read-stdin"]), SILENT),
+        (bad("foreign", &["--wrong-jsonrpc"]), SILENT),
+        (bounded(Server::of("babbles", &["yes", "this is no JSON"])), "something else than MCP on its standard output"),
     ]
 }
 
@@ -412,7 +413,8 @@ async fn call_the_treacherous(address: SocketAddr) {
 async fn four_thousand_calls_of_a_good_server_do_not_notice_a_dozen_bad_ones() {
     let (hopeless, liars) = (hopeless(), liars());
     let treacherous = [bad("dies", &[]), bad("hangs", &[]), bad("endless", &["--huge-line", "2000000"])];
-    let all = [&[faulty("good", &[])], &hopeless[..], &liars, &treacherous].concat();
+    let lost: Vec<_> = hopeless.iter().map(|(server, _)| server.clone()).collect();
+    let all = [&[faulty("good", &[])], &lost[..], &liars, &treacherous].concat();
     let gateway = Setting::of(all.clone()).hurried().start().await;
     let address = gateway.address();
     gateway.until_listed(&["good", "dies", "hangs", "endless"]).await;
@@ -420,7 +422,7 @@ async fn four_thousand_calls_of_a_good_server_do_not_notice_a_dozen_bad_ones() {
     for session in 0..8 {
         work.spawn(good_calls(address, session));
     }
-    for server in &hopeless {
+    for (server, _) in &hopeless {
         work.spawn(call_the_hopeless(address, server.name.clone()));
     }
     for server in &liars {
@@ -430,14 +432,14 @@ async fn four_thousand_calls_of_a_good_server_do_not_notice_a_dozen_bad_ones() {
     while let Some(done) = work.join_next().await {
         done.unwrap();
     }
-    for server in &hopeless {
+    for (server, reason) in &hopeless {
         let failed = async || {
             let told = told(&gateway).await;
             let it = told.iter().find(|it| it["name"] == server.name.as_str()).expect("every server is shown");
             let why = it["failure"].as_str().unwrap_or_default();
-            (it["state"] == "failed" && why.contains(&server.name)).then_some(())
+            (it["state"] == "failed" && why.contains(&server.name) && why.contains(reason)).then_some(())
         };
-        wait::until(&format!("{} is shown as failed", server.name), PATIENCE, failed).await;
+        wait::until(&format!("{} is shown as failed: {reason}", server.name), PATIENCE, failed).await;
     }
     let shown = gateway.run(&["status"]).await;
     let text = String::from_utf8_lossy(&shown.stdout);
