@@ -21,20 +21,7 @@ fn stdio(server: &Server) -> Place {
 
 async fn everything_holds(place: &Place) {
     for client in Client::FOR_LEGACY {
-        everything::answers_calls(client, place).await;
-        everything::gives_resources(client, place).await;
-        everything::gives_prompts(client, place).await;
-        everything::completes(client, place).await;
-        everything::reports_progress(client, place).await;
-        everything::keeps_clients_apart(client, place).await;
-        everything::lets_a_call_be_cancelled(client, place).await;
-        everything::samples(client, place).await;
-        everything::elicits(client, place).await;
-        everything::asks_for_roots(client, place).await;
-        everything::logs(client, place).await;
-        everything::updates_subscribers(client, place).await;
-        everything::announces_new_resources(client, place, &format!("{client:?}.gz")).await;
-        everything::answers_many_at_once(client, place).await;
+        everything::holds(client, place, &format!("{client:?}.gz")).await;
         // The Python client takes no event of more than 1 MiB, and this server answers with events.
         if !client.is_python() || place.transport() == "stdio" {
             everything::echoes_much(client, place).await;
@@ -61,17 +48,7 @@ async fn everything_on_http_and_sse_does_all_that_legacy_clients_ask() {
 async fn everything_on_websocket_does_what_the_one_client_with_websockets_asks() {
     let relay = Relay::to(server::everything()).await;
     let (client, place) = (Client::Ts1, relay.place());
-    everything::answers_calls(client, &place).await;
-    everything::reports_progress(client, &place).await;
-    everything::keeps_clients_apart(client, &place).await;
-    everything::lets_a_call_be_cancelled(client, &place).await;
-    everything::samples(client, &place).await;
-    everything::elicits(client, &place).await;
-    everything::asks_for_roots(client, &place).await;
-    everything::logs(client, &place).await;
-    everything::updates_subscribers(client, &place).await;
-    everything::announces_new_resources(client, &place, "new.gz").await;
-    everything::answers_many_at_once(client, &place).await;
+    everything::holds(client, &place, "new.gz").await;
     everything::echoes_much(client, &place).await;
 }
 
@@ -100,24 +77,8 @@ async fn what_the_tests_send_by_hand_is_understood_by_real_servers() {
     assert_eq!((&answer["id"], &answer["result"]["content"][0]["text"]), (&json!(9), &json!("Echo: by hand")));
 }
 
-async fn both_eras_hold(client: Client, place: &Place) {
-    both::answers_calls(client, place).await;
-    both::gives_resources(client, place).await;
-    both::gives_prompts(client, place).await;
-    both::reports_progress(client, place).await;
-    both::keeps_clients_apart(client, place).await;
-    both::lets_a_call_be_cancelled(client, place).await;
-    both::samples(client, place).await;
-    both::elicits(client, place).await;
-    both::asks_for_roots(client, place).await;
-    both::announces_new_tools(client, place).await;
-    both::answers_many_at_once(client, place).await;
-}
-
 async fn modern_holds(client: Client, place: &Place) {
-    both_eras_hold(client, place).await;
-    both::logs_when_asked(client, place).await;
-    both::updates_subscribers(client, place).await;
+    both::holds_in_the_modern_era(client, place).await;
     // The TypeScript client takes no more than 10 MiB on stdio.
     if client.is_python() || place.transport() != "stdio" {
         both::answers_much(client, place).await;
@@ -129,7 +90,7 @@ async fn each_client_in_its_era(place: &Place) {
         modern_holds(client, place).await;
     }
     for client in Client::ALWAYS_LEGACY {
-        both_eras_hold(client, place).await;
+        both::holds(client, place).await;
     }
     for client in Client::FOR_MODERN_TOO.into_iter().chain([Client::Ts2Legacy]) {
         both::answers_calls(client, place).await;

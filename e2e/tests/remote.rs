@@ -14,20 +14,7 @@ async fn a_legacy_server_on_streamable_http_keeps_all_its_features() {
     let gateway = Setting::of([spawned.server("far").with("isolation", json!("session"))]).start().await;
     let place = gateway.federated("far");
     for client in Client::FOR_LEGACY {
-        everything::answers_calls(client, &place).await;
-        everything::gives_resources(client, &place).await;
-        everything::gives_prompts(client, &place).await;
-        everything::completes(client, &place).await;
-        everything::reports_progress(client, &place).await;
-        everything::keeps_clients_apart(client, &place).await;
-        everything::lets_a_call_be_cancelled(client, &place).await;
-        everything::samples(client, &place).await;
-        everything::elicits(client, &place).await;
-        everything::asks_for_roots(client, &place).await;
-        everything::logs(client, &place).await;
-        everything::updates_subscribers(client, &place).await;
-        everything::announces_new_resources(client, &place, &format!("{client:?}.gz")).await;
-        everything::answers_many_at_once(client, &place).await;
+        everything::holds(client, &place, &format!("{client:?}.gz")).await;
     }
 }
 
@@ -64,15 +51,8 @@ async fn a_modern_server_on_http_keeps_all_its_features() {
     let gateway = Setting::of([spawned.server("far")]).start().await;
     for place in [gateway.federated("far"), gateway.untouched("far")] {
         for client in Client::FOR_MODERN {
-            both::answers_calls(client, &place).await;
+            both::holds_in_the_modern_era(client, &place).await;
             both::takes_an_argument_in_a_header(client, &place).await;
-            both::reports_progress(client, &place).await;
-            both::lets_a_call_be_cancelled(client, &place).await;
-            both::samples(client, &place).await;
-            both::elicits(client, &place).await;
-            both::logs_when_asked(client, &place).await;
-            both::updates_subscribers(client, &place).await;
-            both::announces_new_tools(client, &place).await;
             both::answers_much(client, &place).await;
         }
     }

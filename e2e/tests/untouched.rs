@@ -52,18 +52,7 @@ async fn a_legacy_server_does_all_that_it_does_directly() {
     let gateway = Setting::of([server::everything().with("isolation", json!("session"))]).start().await;
     let place = gateway.untouched("everything");
     for client in Client::FOR_LEGACY {
-        everything::answers_calls(client, &place).await;
-        everything::gives_resources(client, &place).await;
-        everything::gives_prompts(client, &place).await;
-        everything::completes(client, &place).await;
-        everything::reports_progress(client, &place).await;
-        everything::lets_a_call_be_cancelled(client, &place).await;
-        everything::samples(client, &place).await;
-        everything::elicits(client, &place).await;
-        everything::asks_for_roots(client, &place).await;
-        everything::logs(client, &place).await;
-        everything::updates_subscribers(client, &place).await;
-        everything::announces_new_resources(client, &place, &format!("{client:?}.gz")).await;
+        everything::holds(client, &place, &format!("{client:?}.gz")).await;
     }
 }
 
@@ -72,17 +61,7 @@ async fn a_modern_server_does_all_that_it_does_directly() {
     let gateway = Setting::of([server::both()]).start().await;
     let place = gateway.untouched("both");
     for client in Client::FOR_MODERN {
-        both::answers_calls(client, &place).await;
-        both::gives_resources(client, &place).await;
-        both::gives_prompts(client, &place).await;
-        both::reports_progress(client, &place).await;
-        both::lets_a_call_be_cancelled(client, &place).await;
-        both::samples(client, &place).await;
-        both::elicits(client, &place).await;
-        both::asks_for_roots(client, &place).await;
-        both::logs_when_asked(client, &place).await;
-        both::updates_subscribers(client, &place).await;
-        both::announces_new_tools(client, &place).await;
+        both::holds_in_the_modern_era(client, &place).await;
         both::answers_much(client, &place).await;
     }
 }

@@ -178,3 +178,25 @@ pub async fn is_resumed(client: Client, place: &Place) {
     assert_eq!(text(observed), "Counted to 12.", "{}", seen.what());
     assert_eq!(observed["progress"], json!((1..=12).collect::<Vec<_>>()), "{}", seen.what());
 }
+
+/// All that holds in both eras, on every transport.
+pub async fn holds(client: Client, place: &Place) {
+    answers_calls(client, place).await;
+    gives_resources(client, place).await;
+    gives_prompts(client, place).await;
+    reports_progress(client, place).await;
+    keeps_clients_apart(client, place).await;
+    lets_a_call_be_cancelled(client, place).await;
+    samples(client, place).await;
+    elicits(client, place).await;
+    asks_for_roots(client, place).await;
+    announces_new_tools(client, place).await;
+    answers_many_at_once(client, place).await;
+}
+
+/// All of the modern era on every transport, but for the large answers, which not every client takes there.
+pub async fn holds_in_the_modern_era(client: Client, place: &Place) {
+    holds(client, place).await;
+    logs_when_asked(client, place).await;
+    updates_subscribers(client, place).await;
+}

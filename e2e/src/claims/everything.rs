@@ -234,3 +234,21 @@ pub async fn answers_many_at_once(client: Client, place: &Place) {
     let params = json!({ "name": "echo", "count": 200, "lead": "Echo: ", "waitMs": 60_000 });
     all_have_their_own(&client.run(place, "concurrent", params).await, 200);
 }
+
+/// All of it but the large messages, which not every client takes. `fresh` is a name that was not used before.
+pub async fn holds(client: Client, place: &Place, fresh: &str) {
+    answers_calls(client, place).await;
+    gives_resources(client, place).await;
+    gives_prompts(client, place).await;
+    completes(client, place).await;
+    reports_progress(client, place).await;
+    keeps_clients_apart(client, place).await;
+    lets_a_call_be_cancelled(client, place).await;
+    samples(client, place).await;
+    elicits(client, place).await;
+    asks_for_roots(client, place).await;
+    logs(client, place).await;
+    updates_subscribers(client, place).await;
+    announces_new_resources(client, place, fresh).await;
+    answers_many_at_once(client, place).await;
+}

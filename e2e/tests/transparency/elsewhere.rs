@@ -56,7 +56,7 @@ async fn parameters_and_meta_that_are_null_pass_as_they_are() {
 enum Wire {
     WebSocket(Box<WebSocketStream<TcpStream>>),
     /// The event stream, and a POST to where it said.
-    Sse(Box<Answer>, Ask),
+    Sse(Box<(Answer, Ask)>),
 }
 
 impl Wire {
@@ -68,7 +68,7 @@ impl Wire {
         } else {
             let mut stream = Ask::get(address, &path).header("accept", EVENTS).send().await.unwrap();
             let target = stream.event().await.expect("where to post").data;
-            Self::Sse(Box::new(stream), Ask::post(address, &target, &Value::Null))
+            Self::Sse(Box::new((stream, Ask::post(address, &target, &Value::Null))))
         };
         if stage.era == Era::Legacy {
             let info = json!({ "name": "a", "version": "1" });
@@ -83,8 +83,8 @@ impl Wire {
     async fn send(&mut self, message: &str) {
         match self {
             Self::WebSocket(socket) => socket.send(Message::text(message)).await.unwrap(),
-            Self::Sse(_, post) => {
-                let answer = post.clone().body(message.to_owned()).send().await.unwrap();
+            Self::Sse(client) => {
+                let answer = client.1.clone().body(message.to_owned()).send().await.unwrap();
                 assert_eq!(answer.status.as_u16(), 202);
             }
         }
@@ -99,7 +99,7 @@ impl Wire {
                     other => panic!("{other:?}"),
                 }
             },
-            Self::Sse(stream, _) => stream.event().await.expect("the stream stands").data,
+            Self::Sse(client) => client.0.event().await.expect("the stream stands").data,
         }
     }
 }
