@@ -159,7 +159,6 @@ impl Gateway {
     /// # Errors
     /// At the bound.
     pub fn admit(&self, session: &Arc<Session>) -> Result<(), Failure> {
-        session.touch();
         self.sessions.add(session.clone(), self.plan.load().limits.sessions)
     }
 }

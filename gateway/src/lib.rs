@@ -3,6 +3,7 @@
 //! Never opens the database, never starts a server, never decodes a message into typed values on its way through.
 
 pub mod admit;
+mod asked;
 pub mod body;
 mod call;
 mod compress;
@@ -12,6 +13,7 @@ mod failure;
 mod finish;
 mod forward;
 pub mod gateway;
+mod holds;
 mod in_flight;
 mod introduce;
 mod level;
