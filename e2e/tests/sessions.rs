@@ -1,11 +1,14 @@
 //! Legacy sessions as the gateway keeps them: resumption, endings, batches, and lists that change under live clients.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+use std::time::Duration;
+
 use e2e::{
-    Client, Setting,
+    Client, Gateway, Setting,
     claims::{both, each},
     http::{Ask, Session},
-    server::{self, Yard},
+    server::{self, Server, Yard},
+    wait::until,
 };
 use serde_json::{Value, json};
 
@@ -63,6 +66,35 @@ async fn a_session_that_never_was_is_not_found() {
     let ask = Ask::post(gateway.address(), "/mcp", &list).header("mcp-session-id", "made-up");
     let answer = ask.header("mcp-protocol-version", "2025-11-25").send().await.unwrap();
     assert_eq!(answer.status.as_u16(), 404);
+}
+
+/// How many sessions the gateway counts.
+async fn sessions(gateway: &Gateway) -> Option<String> {
+    let metrics = Ask::get(gateway.address(), "/metrics").send().await.ok()?.bytes().await;
+    let metrics = String::from_utf8_lossy(&metrics).into_owned();
+    metrics.lines().find_map(|line| line.strip_prefix("hostler_sessions ")).map(str::to_owned)
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_its_handshake_leaves_neither_session_nor_process() {
+    let program = testkit::program("faulty");
+    let options = ["--mode", "legacy", "--slow-start", "1000"];
+    let command = [&[program.to_str().unwrap()], &options[..]].concat();
+    let slow = Server::of("slow", &command).with("isolation", json!("session"));
+    let gateway = Setting::of([slow]).start().await;
+    let kept = gateway.children().len();
+    let address = gateway.address();
+    let mut leaving = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        leaving
+            .spawn(async move { Session::open(address, "/servers/slow/mcp", "2025-11-25", json!({})).await.is_ok() });
+    }
+    let begun = async || (gateway.children().len() > kept).then_some(());
+    until("a process starts for them", Duration::from_secs(30), begun).await;
+    leaving.shutdown().await;
+    let gone = async || (gateway.children().len() <= kept).then_some(());
+    until("their processes are gone", Duration::from_secs(30), gone).await;
+    assert_eq!(sessions(&gateway).await.as_deref(), Some("0"));
 }
 
 #[tokio::test]

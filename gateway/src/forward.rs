@@ -73,7 +73,7 @@ fn still_wanted(call: &Call, trip: &Trip) -> Option<Outcome> {
         return None;
     }
     session.unsubscribe(trip.server.name(), uri);
-    let link = session.link_to(trip.server.name())?;
+    let link = session.holds.link_to(trip.server.name())?;
     if link.unsubscribe(session.peer(), uri) { None } else { own::result(call, b"{}").ok() }
 }
 
@@ -142,7 +142,7 @@ pub(crate) fn late(trip: &Trip, patience: Duration) -> Failure {
 
 async fn lease(lane: &Lane, call: &Call, trip: &Trip) -> Result<Arc<Link>, Failure> {
     let session = call.session.as_ref().filter(|_| call.era == Era::Legacy);
-    if let Some(link) = session.and_then(|session| session.link_to(trip.server.name())) {
+    if let Some(link) = session.and_then(|session| session.holds.link_to(trip.server.name())) {
         return Ok(link);
     }
     let want = call.want();
@@ -153,6 +153,9 @@ async fn lease(lane: &Lane, call: &Call, trip: &Trip) -> Result<Arc<Link>, Failu
     }
     // The rare case, boxed so that the usual one stays small.
     Box::pin(async move {
+        if session.is_some_and(|session| !session.holds.approach(&trip.server)) {
+            return Err(ended());
+        }
         let link = trip.server.link(&lane.pool, &want).await?;
         if let Some(session) = session
             && session.hold(&trip.server, &link)
@@ -162,6 +165,11 @@ async fn lease(lane: &Lane, call: &Call, trip: &Trip) -> Result<Arc<Link>, Failu
         Ok(link)
     })
     .await
+}
+
+/// The failure of a call whose session ended before it could be sent.
+fn ended() -> Failure {
+    Failure::client(Kind::Cancelled, "the session has ended")
 }
 
 async fn send(

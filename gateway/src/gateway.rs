@@ -165,7 +165,6 @@ impl Gateway {
     /// # Errors
     /// At the bound.
     pub fn admit(&self, session: &Arc<Session>) -> Result<(), Failure> {
-        session.touch();
         self.sessions.add(session.clone(), self.plan.load().limits.sessions)
     }
 }

@@ -3,6 +3,7 @@
 //! Never opens the database, never starts a server, never decodes a message into typed values on its way through.
 
 pub mod admit;
+mod asked;
 pub mod body;
 mod budget;
 mod call;
@@ -13,6 +14,7 @@ mod failure;
 mod finish;
 mod forward;
 pub mod gateway;
+mod holds;
 mod in_flight;
 mod introduce;
 mod level;

@@ -28,7 +28,7 @@ async fn answer(lane: &Lane, call: &Call) -> Result<(), Failure> {
     let Some((session, id)) = call.session.as_ref().zip(call.envelope.id) else {
         return Err(Failure::client(Kind::InvalidRequest, "an answer needs a session and an id"));
     };
-    let Some((link, original)) = session.asked(call.part(id)) else {
+    let Some((link, original)) = session.asked.take(call.part(id)) else {
         return Err(Failure::client(Kind::InvalidRequest, "no server waits for an answer with this id"));
     };
     let mut splice = Splice::new(call.body.clone());
@@ -42,8 +42,8 @@ fn initialized(lane: &Lane, call: &Call) {
     let Some(server) = lane.gateway.fleet.get(name) else { return };
     let (want, session, lane) = (call.want(), session.clone(), lane.clone());
     tokio::spawn(async move {
-        if let Ok(link) = server.link(&lane.pool, &want).await
-            && !session.closing.is_cancelled()
+        if session.holds.approach(&server)
+            && let Ok(link) = server.link(&lane.pool, &want).await
         {
             session.hold(&server, &link);
         }
@@ -67,7 +67,7 @@ async fn pass_on(lane: &Lane, call: &Call) {
         return;
     }
     let Some(session) = &call.session else { return };
-    for link in session.links() {
+    for link in session.holds.links() {
         let mut out = call.outgoing(&[], None);
         out.on_drop = OnDrop::Forget;
         if let Err(failure) = link.tell(&lane.pool, out).await {

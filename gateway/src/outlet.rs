@@ -203,6 +203,12 @@ impl Outlet {
         }
     }
 
+    /// Whether somebody is reading.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.state.lock().reading
+    }
+
     /// Marks it as read by somebody, so that writers wait for room.
     pub fn held(&self) {
         self.state.lock().reading = true;

@@ -73,27 +73,50 @@ pub async fn initialize(lane: &Lane, call: &Call, wire: Wire) -> Result<(Arc<Ses
         let text = "a server at this endpoint speaks only revision 2026-07-28 and later, so it offers no handshake";
         return Err(Failure::client(Kind::UnsupportedVersion, text));
     }
-    let session = match &call.session {
-        Some(session) => session.clone(),
-        None => {
-            let prefixed = lane.gateway.view(&call.place).is_ok_and(|view| view.prefix);
-            let session = Session::new(call.place.clone(), wire, prefixed);
-            lane.gateway.admit(&session)?;
-            session
-        }
-    };
-    session.introduce(version, introduction);
-    let greeting = match &call.place {
-        Place::Server(name) => greeting_of(lane, &session, name, version).await?,
-        Place::View(_) => own_greeting(lane, &call.place, version)?,
-    };
-    Ok((session, result(call, &greeting)?))
+    if let Some(session) = &call.session {
+        session.introduce(version, introduction);
+        let greeting = greet(lane, session, version).await?;
+        return Ok((session.clone(), result(call, &greeting)?));
+    }
+    let prefixed = lane.gateway.view(&call.place).is_ok_and(|view| view.prefix);
+    // Known to others only with its greeting: a client that goes away meanwhile leaves nothing behind.
+    let session = Newborn(Session::new(call.place.clone(), wire, prefixed));
+    session.0.introduce(version, introduction);
+    let greeting = greet(lane, &session.0, version).await?;
+    let answer = result(call, &greeting)?;
+    lane.gateway.admit(&session.0)?;
+    Ok((session.grown(), answer))
+}
+
+/// A session in its handshake; it ends when that is not brought to its end.
+struct Newborn(Arc<Session>);
+
+impl Newborn {
+    fn grown(self) -> Arc<Session> {
+        let session = self.0.clone();
+        std::mem::forget(self);
+        session
+    }
+}
+
+impl Drop for Newborn {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+async fn greet(lane: &Lane, session: &Arc<Session>, version: Version) -> Result<Vec<u8>, Failure> {
+    match &session.place {
+        Place::Server(name) => greeting_of(lane, session, name, version).await,
+        Place::View(_) => own_greeting(lane, &session.place, version),
+    }
 }
 
 /// The greeting of the server itself: fresh if it is quick, else remembered.
 async fn greeting_of(lane: &Lane, session: &Arc<Session>, name: &str, version: Version) -> Result<Vec<u8>, Failure> {
     let server = lane.gateway.fleet.get(name).ok_or_else(|| Place::Server(name.to_owned()).unknown())?;
     let want = Want { era: Era::Legacy, introduction: session.introduction(), session: Some(session.peer()) };
+    session.holds.approach(&server);
     let fresh = match timeout(PATIENCE, server.link(&lane.pool, &want)).await {
         Ok(Ok(link)) => {
             session.hold(&server, &link);
@@ -255,7 +278,7 @@ async fn set_level(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
     let rank = call.envelope.level.and_then(|span| level::rank(call.part(span))).ok_or_else(wrong)?;
     if let Some(session) = &call.session {
         session.set_level(rank);
-        for link in session.links() {
+        for link in session.holds.links() {
             restore::restore(lane, session, &link).await;
         }
     }

@@ -6,6 +6,7 @@ use std::sync::{
     Arc, Weak,
     atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
 };
+use std::time::Duration;
 
 use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
@@ -15,10 +16,10 @@ use tokio::time::Instant;
 use upstream::{Catalog, Introduction, Link, Message, Peer, PeerId, Server};
 use wire::{Shape, Splice, era::Version};
 
-use crate::{in_flight::Calls, level, outlet::Outlet, place::Place, rewrite};
+use crate::{asked::Asked, holds::Holds, in_flight::Calls, level, outlet::Outlet, place::Place, rewrite};
 
-/// Requests of servers that wait for the client's answer.
-const ASKED: usize = 256;
+/// A client that never came back after its greeting is taken for lost after this long.
+const UNUSED: Duration = Duration::from_secs(300);
 /// Streams of calls kept for resumption.
 const STREAMS: usize = 64;
 
@@ -45,10 +46,12 @@ pub struct Session {
     peer: PeerId,
     version: Mutex<Option<Version>>,
     introduction: Mutex<Arc<Introduction>>,
-    held: Mutex<HashMap<ServerName, Held>>,
+    /// What it holds at servers.
+    pub holds: Holds,
     /// Its calls in flight.
     pub calls: Calls,
-    asked: Mutex<HashMap<u64, Asked>>,
+    /// Requests of servers that wait for its client.
+    pub asked: Asked,
     next: AtomicU64,
     /// What the server says outside calls; on a shared wire, everything.
     pub outlet: Arc<Outlet>,
@@ -62,14 +65,6 @@ pub struct Session {
     ended: AtomicBool,
     /// Cancelled at the session's end.
     pub closing: tokio_util::sync::CancellationToken,
-}
-
-/// A link that the session uses, and the server to give it back to.
-type Held = (Arc<Server>, Arc<Link>);
-
-struct Asked {
-    link: Arc<Link>,
-    id: Bytes,
 }
 
 impl Session {
@@ -86,9 +81,9 @@ impl Session {
             peer: PeerId::fresh(),
             version: Mutex::new(None),
             introduction: Mutex::new(Arc::new(empty)),
-            held: Mutex::new(HashMap::new()),
+            holds: Holds::default(),
             calls: Calls::default(),
-            asked: Mutex::new(HashMap::new()),
+            asked: Asked::default(),
             next: AtomicU64::new(1),
             outlet: Outlet::new(0, false),
             streams: Mutex::new(Vec::new()),
@@ -120,17 +115,27 @@ impl Session {
         self.introduction.lock().clone()
     }
 
-    /// Notes that the client is there.
+    /// Notes that the client is there, and has its greeting.
     pub fn touch(&self) {
-        let millis = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let millis = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
         self.used.store(millis, Ordering::Relaxed);
     }
 
-    /// For how long nothing was heard of the client.
+    /// For how long nothing was heard of the client. It is heard while it listens, and while calls are in flight.
     #[must_use]
-    pub fn idle(&self) -> std::time::Duration {
-        let used = std::time::Duration::from_millis(self.used.load(Ordering::Relaxed));
-        if self.calls.is_empty() { self.born.elapsed().saturating_sub(used) } else { std::time::Duration::ZERO }
+    pub fn idle(&self) -> Duration {
+        if !self.calls.is_empty() || self.outlet.is_read() {
+            return Duration::ZERO;
+        }
+        self.born.elapsed().saturating_sub(Duration::from_millis(self.used.load(Ordering::Relaxed)))
+    }
+
+    /// Whether its client is gone: silent for as long as a session may be, or for long enough since a greeting that it
+    /// perhaps never received.
+    #[must_use]
+    pub fn is_over(&self, bound: Duration) -> bool {
+        let bound = if self.used.load(Ordering::Relaxed) == 0 { bound.min(UNUSED) } else { bound };
+        self.idle() >= bound
     }
 
     /// The lowest level of log messages wanted.
@@ -144,33 +149,21 @@ impl Session {
         self.level.load(Ordering::Relaxed)
     }
 
-    /// Uses a link from now on, and hears what the server says on it.
+    /// Uses a link from now on, and hears what the server says on it. False when it did already, or has ended.
     pub fn hold(self: &Arc<Self>, server: &Arc<Server>, link: &Arc<Link>) -> bool {
-        let mut held = self.held.lock();
-        if held.get(server.name()).is_some_and(|(_, kept)| Arc::ptr_eq(kept, link)) {
-            return false;
+        match self.holds.hold(server, link) {
+            Some(true) => {
+                let peer: Arc<dyn Peer> = self.clone();
+                link.attach(&peer);
+                true
+            }
+            Some(false) => false,
+            // It ended while the link was being opened: nobody else would give the link back.
+            None => {
+                server.release(self.peer);
+                false
+            }
         }
-        held.insert(server.name().clone(), (server.clone(), link.clone()));
-        drop(held);
-        let peer: Arc<dyn Peer> = self.clone();
-        link.attach(&peer);
-        // It may have ended while the link was being opened; nobody else would give the link back then.
-        if self.ended.load(Ordering::Acquire) {
-            self.let_go();
-        }
-        true
-    }
-
-    /// The link held to a server, while it is open.
-    #[must_use]
-    pub fn link_to(&self, server: &ServerName) -> Option<Arc<Link>> {
-        self.held.lock().get(server).map(|(_, link)| link.clone()).filter(|link| !link.is_closed())
-    }
-
-    /// All links held.
-    #[must_use]
-    pub fn links(&self) -> Vec<Arc<Link>> {
-        self.held.lock().values().map(|(_, link)| link.clone()).filter(|link| !link.is_closed()).collect()
     }
 
     /// Who the session is to links.
@@ -251,25 +244,21 @@ impl Session {
         });
     }
 
-    /// The link and id for which the client's answer with this id was asked. Each is given out once.
-    pub fn asked(&self, id: &[u8]) -> Option<(Arc<Link>, Bytes)> {
-        let number: u64 = std::str::from_utf8(id).ok()?.parse().ok()?;
-        self.asked.lock().remove(&number).map(|asked| (asked.link, asked.id))
-    }
-
     /// A server's message as this client is to see it; `None` when it is not for it.
     pub fn outward(&self, link: &Arc<Link>, message: &Message) -> Option<Bytes> {
         let envelope = &message.envelope;
         let mut splice = Splice::new(message.body.clone());
         if envelope.kind == Shape::Request {
-            splice.replace(envelope.id?, self.ask(link, message.share(envelope.id?))?);
+            let number = self.asked.note(link, message.share(envelope.id?));
+            splice.replace(envelope.id?, Bytes::from(number.to_string()));
         }
         match &*message.method() {
             "notifications/message" if !level::wanted(self.level(), envelope.level.map(|l| message.part(l))) => {
                 return None;
             }
             "notifications/cancelled" => {
-                let mine = self.number_asked(link, message.part(envelope.request_id?))?;
+                // A client does not answer what was cancelled.
+                let mine = self.asked.withdraw(link, message.part(envelope.request_id?))?;
                 splice.replace(envelope.request_id?, Bytes::from(mine.to_string()));
             }
             "notifications/resources/updated" => {
@@ -304,40 +293,13 @@ impl Session {
                 .any(|(server, wanted)| server == link.server() && uri.starts_with(wanted.as_str()))
     }
 
-    fn ask(&self, link: &Arc<Link>, id: Bytes) -> Option<Bytes> {
-        let mut asked = self.asked.lock();
-        if asked.len() >= ASKED {
-            return None;
-        }
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        asked.insert(number, Asked { link: link.clone(), id });
-        Some(Bytes::from(number.to_string()))
-    }
-
-    fn number_asked(&self, link: &Arc<Link>, id: &[u8]) -> Option<u64> {
-        let mut asked = self.asked.lock();
-        let number = asked.iter().find(|(_, a)| Arc::ptr_eq(&a.link, link) && a.id == id).map(|(number, _)| *number)?;
-        // A client does not answer what was cancelled.
-        asked.remove(&number);
-        Some(number)
-    }
-
-    fn let_go(&self) {
-        // Taken out first: closing a link calls back into `lost`.
-        let held = std::mem::take(&mut *self.held.lock());
-        for (server, link) in held.into_values() {
-            link.detach(self.peer);
-            server.release(self.peer);
-        }
-    }
-
     /// Ends the session: links are let go, streams finished, calls cancelled.
     pub fn end(&self) {
         if self.ended.swap(true, Ordering::AcqRel) {
             return;
         }
         self.closing.cancel();
-        self.let_go();
+        self.holds.end(self.peer);
         self.calls.cancel_all();
         self.outlet.finish();
         for stream in self.streams.lock().iter() {
@@ -351,6 +313,10 @@ impl Peer for Session {
         self.peer
     }
 
+    fn idle(&self) -> Duration {
+        self.idle()
+    }
+
     fn deliver(&self, from: &Arc<Link>, message: Message) {
         let lists = message.method().ends_with("/list_changed") && matches!(self.place, Place::View(_));
         match self.outward(from, &message) {
@@ -360,19 +326,13 @@ impl Peer for Session {
                 }
             }
             Some(bytes) => self.outlet.push(bytes),
-            None if message.envelope.kind == Shape::Request => {
-                from.answer_own(
-                    &message,
-                    Err((wire::era::code::INTERNAL, "the client has too many requests to answer")),
-                );
-            }
             None => {}
         }
     }
 
     fn lost(&self, link: &Arc<Link>) {
-        self.held.lock().retain(|_, (_, held)| !Arc::ptr_eq(held, link));
-        self.asked.lock().retain(|_, asked| !Arc::ptr_eq(&asked.link, link));
+        self.holds.lost(link);
+        self.asked.forget(link);
         self.catalogs.lock().remove(link.server());
     }
 }

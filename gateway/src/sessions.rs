@@ -78,10 +78,10 @@ impl Sessions {
         self.shards.iter().flat_map(|shard| shard.lock().values().cloned().collect::<Vec<_>>()).collect()
     }
 
-    /// Ends those of whom nothing was heard for the given time.
+    /// Ends those whose clients are gone, or silent for the given time.
     pub fn sweep(&self, idle: Duration) {
         for session in self.all() {
-            if session.idle() >= idle {
+            if session.is_over(idle) {
                 self.end(&session.id);
             }
         }

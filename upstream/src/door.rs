@@ -47,6 +47,22 @@ impl Door {
         }
     }
 
+    /// Whether there is an instance behind it, or soon will be.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        match &*self.stand.borrow() {
+            Stand::Opening => true,
+            Stand::Open(link) => !link.is_closed(),
+            Stand::Closed | Stand::Failed(..) => false,
+        }
+    }
+
+    /// Whether nothing is known of it any more that matters.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        !self.is_taken() && !matches!(&*self.stand.borrow(), Stand::Failed(_, until) if *until > Instant::now())
+    }
+
     /// Claims the opening. True for exactly one of those who ask at once; it must see to [`Door::set`].
     #[must_use]
     pub fn claim(&self) -> bool {

@@ -102,6 +102,15 @@ impl Link {
             Ok(result) => wire::build::result(id, result),
             Err((code, text)) => wire::build::error(Some(id), code, text, None, false),
         };
+        self.say(body);
+    }
+
+    /// Tells a server, in Hostler's own name, that its request of this raw id has no answer.
+    pub fn refuse_request(self: &Arc<Self>, id: &[u8], why: &str) {
+        self.say(wire::build::error(Some(id), wire::era::code::INTERNAL, why, None, false));
+    }
+
+    fn say(self: &Arc<Self>, body: Vec<u8>) {
         match self.transport() {
             Transport::Mux(mux) => mux.try_send(body),
             Transport::Http(_) => self.post_later(body),

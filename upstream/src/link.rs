@@ -6,6 +6,7 @@ use std::sync::{
     Arc, OnceLock, Weak,
     atomic::{AtomicU64, Ordering},
 };
+use std::time::Duration;
 
 use bytes::Bytes;
 use foldhash::{HashMap, HashMapExt, HashSet};
@@ -197,11 +198,16 @@ impl Link {
         }
     }
 
-    /// Since when nobody used it; a link with sessions or calls on it is in use.
+    /// For how long nobody used it: no call was made, and the sessions on it were silent.
     #[must_use]
-    pub fn idle_since(&self) -> Option<Instant> {
-        let busy = self.in_flight() > 0 || self.peers.lock().iter().any(|(_, peer)| peer.strong_count() > 0);
-        (!busy).then(|| self.born + std::time::Duration::from_millis(self.used.load(Ordering::Relaxed)))
+    pub fn idle(&self) -> Duration {
+        if self.in_flight() > 0 {
+            return Duration::ZERO;
+        }
+        // Taken out first: a session may be looking at its links at the same time.
+        let peers: Vec<_> = self.peers.lock().iter().filter_map(|(_, peer)| peer.upgrade()).collect();
+        let unused = self.born.elapsed().saturating_sub(Duration::from_millis(self.used.load(Ordering::Relaxed)));
+        peers.iter().map(|peer| peer.idle()).fold(unused, Duration::min)
     }
 
     fn touch(&self) {

@@ -37,7 +37,10 @@ impl Server {
                 self.trouble.lock().note_success();
                 self.remember_greeting(&link);
                 door.set(Stand::Open(link.clone()));
-                self.settle_in(pool.clone(), share, link, door.clone());
+                self.settle_in(pool.clone(), share, link.clone(), door.clone());
+                if !self.leads_through(share, door) {
+                    link.close(&self.failure(Kind::Unavailable, "was not wanted any more when it had started"));
+                }
             }
             Err(failure) if failure.kind() == Kind::UnsupportedVersion => {
                 tracing::info!(server = %self.name(), era = ?want.era, "the server does not speak this era");

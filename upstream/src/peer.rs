@@ -24,6 +24,8 @@ impl PeerId {
 pub trait Peer: Send + Sync {
     /// Who it is.
     fn id(&self) -> PeerId;
+    /// For how long its client has been silent; zero while it listens or has calls in flight.
+    fn idle(&self) -> std::time::Duration;
     /// Takes a message. Must not block: it is called by the task that reads from the server.
     fn deliver(&self, from: &Arc<Link>, message: Message);
     /// Learns that the link is gone, and with it what the session held there.

@@ -30,6 +30,8 @@ use crate::{
     want::{Eras, Share, Want},
 };
 
+/// An instance that was idle for this long gives way to a new one at the bound.
+const SPARE: Duration = Duration::from_secs(60);
 /// Sessions held at one remote server.
 const REMOTE_SESSIONS: usize = 100_000;
 
@@ -221,19 +223,31 @@ impl Server {
         // Sessions at a remote server cost this machine little; processes are what the configured bound is about.
         let bound = if self.endpoint.is_some() { REMOTE_SESSIONS } else { self.spec.bounds.instances };
         if doors.len() >= bound {
-            let now = Instant::now();
-            doors.retain(|_, door| match door.stand() {
-                Stand::Closed => false,
-                Stand::Failed(_, until) => until > now,
-                Stand::Open(link) => !link.is_closed(),
-                Stand::Opening => true,
-            });
+            // Not those that somebody is about to open.
+            doors.retain(|_, door| Arc::strong_count(door) > 1 || !door.is_spent());
         }
-        if doors.len() >= bound {
-            let text = format!("has {} instances, its limit (`instances`)", doors.len());
+        if doors.len() >= bound
+            && doors.values().filter(|door| door.is_taken()).count() >= bound
+            && !self.make_room(&doors)
+        {
+            let text = format!("has {bound} instances in use, its limit (`instances`)");
             return Err(self.failure(Kind::Overloaded, &text));
         }
         Ok(doors.entry(share).or_default().clone())
+    }
+
+    /// Retires the instance that was idle for longest, if any has been for long enough.
+    fn make_room(&self, doors: &HashMap<Share, Arc<Door>>) -> bool {
+        let others = doors.iter().filter(|(share, _)| !self.is_base(**share));
+        let idle = others.filter_map(|(_, door)| door.open_link()).map(|link| (link.idle(), link));
+        let longest = idle.filter(|(idle, _)| *idle >= SPARE).max_by_key(|(idle, _)| *idle);
+        if let Some((_, link)) = &longest {
+            // Closing tells its sessions, which may ask for this server's doors: not while they are locked here.
+            let (link, why) =
+                (link.clone(), self.failure(Kind::Unavailable, "was idle and gave way to another session"));
+            self.around.runtime.spawn(async move { link.close(&why) });
+        }
+        longest.is_some()
     }
 
     fn spawn_opening(self: &Arc<Self>, pool: &Arc<Pool>, door: Arc<Door>, share: Share, want: Want) {
@@ -249,7 +263,12 @@ impl Server {
         }
     }
 
-    /// Ends the link that a session had for itself.
+    /// Whether callers find this door: a session that ended took its own away.
+    pub(crate) fn leads_through(&self, share: Share, door: &Arc<Door>) -> bool {
+        self.doors.lock().get(&share).is_some_and(|found| Arc::ptr_eq(found, door))
+    }
+
+    /// Ends the link that a session has for itself, also one that is still being opened.
     pub fn release(&self, session: PeerId) {
         let door = self.doors.lock().remove(&Share::Session(session));
         if let Some(Stand::Open(link)) = door.map(|door| door.stand()) {

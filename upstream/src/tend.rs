@@ -123,7 +123,7 @@ impl Server {
     }
 
     /// Whether a link of this share is the one that is kept open and whose lists stand for all.
-    fn is_base(&self, share: Share) -> bool {
+    pub(crate) fn is_base(&self, share: Share) -> bool {
         match share {
             Share::Modern => true,
             Share::Profile(OWN_PROFILE) => self.eras().modern != Some(true),
@@ -193,13 +193,17 @@ impl Server {
         loop {
             sleep(SWEEP).await;
             for (share, link) in self.open_links() {
-                let idle = link.idle_since().is_some_and(|since| since.elapsed() >= self.spec.bounds.idle);
-                if idle && !self.is_base(share) {
-                    tracing::info!(server = %self.name(), "an idle instance is stopped");
-                    link.close(&self.failure(ground::Kind::Unavailable, "was idle and has been stopped"));
+                if !self.is_base(share) && link.idle() >= self.spec.bounds.idle {
+                    self.retire(&link);
                 }
             }
         }
+    }
+
+    /// Stops an instance that nobody uses; sessions that come back get another.
+    pub(crate) fn retire(&self, link: &Arc<Link>) {
+        tracing::info!(server = %self.name(), "an idle instance is stopped");
+        link.close(&self.failure(ground::Kind::Unavailable, "was idle and has been stopped"));
     }
 
     /// Remembers what the server said of itself.
