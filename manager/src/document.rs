@@ -169,7 +169,7 @@ pub(crate) struct Tuning {
     #[garde(range(min = 1, max = 65_536))]
     #[schemars(extend("default" = 1024))]
     pub in_flight: Option<usize>,
-    /// Instances of the server at once, 1 to 4096.
+    /// Instances of the server at once, 1 to 4096. Beyond it the longest idle gives way.
     #[garde(range(min = 1, max = 4096))]
     #[schemars(extend("default" = 64))]
     pub instances: Option<usize>,
