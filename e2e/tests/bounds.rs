@@ -73,6 +73,26 @@ async fn sse(gateway: &Gateway) -> (Answer, String) {
 }
 
 #[tokio::test]
+async fn a_client_that_only_listens_keeps_its_session_on_every_transport() {
+    let gateway = Setting::of([faulty()]).with("limits", json!({ "session_idle": "10s" })).start().await;
+    let open = || Session::open(gateway.address(), "/mcp", "2025-11-25", json!({}));
+    let (listening, silent) = (open().await.unwrap(), open().await.unwrap());
+    let _stream = listening.stream().send().await.unwrap();
+    let (_events, target) = sse(&gateway).await;
+    let mut socket = websocket(&gateway).await;
+    let reading = tokio::spawn(async move { while let Some(Ok(_)) = socket.next().await {} });
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    // Asking for it would be using it, so the number of sessions tells that the silent one has gone, and only that one.
+    until_sessions(&gateway, 3.0).await;
+    assert_eq!(silent.ask(&ping).send().await.unwrap().status.as_u16(), 404);
+    assert_eq!(listening.ask(&ping).send().await.unwrap().status.as_u16(), 200);
+    assert_eq!(Ask::post(gateway.address(), &target, &ping).send().await.unwrap().status.as_u16(), 202);
+    assert!(!reading.is_finished(), "the WebSocket connection stands");
+    reading.abort();
+    until_sessions(&gateway, 2.0).await;
+}
+
+#[tokio::test]
 async fn an_answer_comes_at_the_pace_of_the_client_that_reads_it() {
     const WHOLE: usize = 300 << 20;
     let web = Httpd::start(&["--threads", "1", "--mode", "modern"]);
