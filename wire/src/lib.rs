@@ -3,6 +3,7 @@
 //! Never does I/O, never reads a clock, never turns arguments or results into trees. Bodies are read in place: what is
 //! found is told as ranges, and what must differ is spliced between slices of the same buffer.
 
+pub mod bridge;
 pub mod build;
 mod envelope;
 pub mod era;
