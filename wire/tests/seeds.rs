@@ -18,7 +18,7 @@ fn every_seed(target: &str, holds: fn(&[u8])) {
     for seed in seeds {
         let bytes = std::fs::read(&seed).unwrap();
         assert!(bytes.len() <= SMALL, "{} is no small seed", seed.display());
-        println!("{}", seed.display());
+        eprintln!("{}", seed.display());
         holds(&bytes);
     }
 }

@@ -13,7 +13,7 @@ use crate::shell;
 const TARGETS: [&str; 4] = ["envelope", "sse", "lines", "bridge"];
 /// How long each target runs unless told, in seconds.
 const SECONDS: u32 = 60;
-const CARGO_FUZZ: &str = "0.13";
+const CARGO_FUZZ: &str = "^0.13";
 
 /// Runs all targets, one after the other; the first input that breaks one ends that one.
 pub fn run(root: &Path, flags: &[&str]) -> Result<()> {

@@ -115,6 +115,9 @@ fn input_requests_are_sent_to_the_client() {
             ("where", request(r#""roots/list""#)),
         ]
     );
+    let own = br#"{"inputRequests":{"k":{"method":"elicitation/create","params":{"mode":"url","elicitationId":1}}}}"#;
+    let sent = InputRequired::read(own).unwrap().requests[0].to_client(b"1", "e-2");
+    assert_eq!(value(sent)["params"]["elicitationId"], "e-2", "the session's ids are the gateway's");
     assert!(!is_input_required(answer("{}").as_bytes(), &parse(&answer("{}"))));
     let complete = answer(r#"{"resultType":"complete"}"#);
     assert!(!is_input_required(complete.as_bytes(), &parse(&complete)));
