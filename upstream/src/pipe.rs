@@ -1,16 +1,16 @@
-//! The stdio framing over any pair of byte streams: one JSON-RPC message a line.
+//! The stdio framing over any pair of byte streams: one JSON-RPC message a line, which `wire` cuts.
 //!
 //! Follows the stdio transport of every revision. Never interprets a message beyond finding its line.
 
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use ground::{Failure, Kind, Retry};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::mpsc,
 };
-use wire::Pieces;
+use wire::{Lines, Pieces};
 
 use crate::link::Link;
 
@@ -49,24 +49,25 @@ async fn write_line(message: Pieces, stream: &mut (impl AsyncWrite + Unpin + Sen
 
 /// Reads messages and hands them to the link until the stream ends; returns why it ended.
 pub async fn read(link: &Arc<Link>, mut stream: impl AsyncRead + Unpin + Send, bound: usize) -> Failure {
-    let mut buffer = BytesMut::with_capacity(CHUNK);
-    let mut searched = 0;
+    let mut lines = Lines::new(bound);
     let mut garbage = 0;
     loop {
-        while let Some(at) = memchr::memchr(b'\n', &buffer[searched..]) {
-            let line = buffer.split_to(searched + at).freeze();
-            buffer.advance(1);
-            searched = 0;
-            if !take_line(link, line, &mut garbage) {
-                return protocol(link, "the server prints something else than MCP on its standard output");
+        match lines.next() {
+            Ok(Some(line)) => {
+                if !take_line(link, line, &mut garbage) {
+                    return protocol(link, "the server prints something else than MCP on its standard output");
+                }
+                continue;
+            }
+            Ok(None) => {}
+            Err(_) => {
+                return protocol(
+                    link,
+                    &format!("the server sent a line of more than {bound} bytes (bound: `message`)"),
+                );
             }
         }
-        searched = buffer.len();
-        if searched > bound {
-            return protocol(link, &format!("the server sent a line of more than {bound} bytes (bound: `message`)"));
-        }
-        buffer.reserve(CHUNK);
-        match stream.read_buf(&mut buffer).await {
+        match stream.read_buf(lines.room(CHUNK)).await {
             Ok(0) => return ended(link, None),
             Err(error) => return ended(link, Some(error)),
             Ok(_) => {}

@@ -32,6 +32,18 @@ pub fn decode_header(value: &str) -> Option<Cow<'_, str>> {
     value.bytes().all(is_safe).then_some(Cow::Borrowed(value))
 }
 
+/// The member of `params` that `Mcp-Name` tells for a method ("Standard Request Headers"; "Routing Headers" of the Tasks
+/// extension, SEP-2663); `None` for methods that have no such header.
+#[must_use]
+pub fn name_param(method: &str) -> Option<&'static str> {
+    Some(match method {
+        "tools/call" | "prompts/get" => "name",
+        "resources/read" => "uri",
+        "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
+        _ => return None,
+    })
+}
+
 /// Visible ASCII, space and tab.
 fn is_safe(byte: u8) -> bool {
     matches!(byte, 0x20..=0x7e | b'\t')
@@ -61,6 +73,14 @@ mod tests {
         {
             assert_eq!(decode_header(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn each_method_that_is_routed_by_name_has_its_source() {
+        let named = ["tools/call", "prompts/get", "resources/read", "tasks/get", "tasks/update", "tasks/cancel"];
+        let sources: Vec<_> = named.into_iter().filter_map(name_param).collect();
+        assert_eq!(sources, ["name", "name", "uri", "taskId", "taskId", "taskId"]);
+        assert_eq!(name_param("tools/list"), None);
     }
 
     #[test]

@@ -28,6 +28,14 @@ impl Span {
         self.end <= self.start
     }
 
+    /// Where a part lies in the body that it was cut from; `None` when it is no part of this body.
+    #[must_use]
+    pub fn within(body: &[u8], part: &[u8]) -> Option<Self> {
+        let start = part.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
+        let end = start.checked_add(part.len()).filter(|end| *end <= body.len())?;
+        Some(Self { start: u32::try_from(start).ok()?, end: u32::try_from(end).ok()? })
+    }
+
     /// From offsets that are known to be below 4 GiB.
     pub(crate) fn new(start: usize, end: usize) -> Self {
         Self { start: start as u32, end: end as u32 }

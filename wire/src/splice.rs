@@ -78,6 +78,12 @@ impl Splice {
         self.edits.insert(index, Edit { at, with: with.into() });
     }
 
+    /// The body as it was, without the edits.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     /// Whether there are no edits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,4 +1,4 @@
-//! The house's own commands: `cargo xtask tidy | floors | test | services | bench`.
+//! The house's own commands: `cargo xtask tidy | floors | test | services | bench | fuzz`.
 //!
 //! Never part of what is shipped, never writes into the tree (only below `target/`), and never
 //! changes a source file: a broken rule is told, and mended by hand.
@@ -7,6 +7,7 @@
 
 mod bench;
 mod floors;
+mod fuzz;
 mod ledger;
 mod services;
 mod shell;
@@ -30,7 +31,9 @@ cargo xtask <command>
   floors         who may depend on whom
   services       what the end-to-end suites need, set up below target/e2e
   bench <name> [arguments]
-                 one benchmark of benches/, built with the profile that is shipped";
+                 one benchmark of benches/, built with the profile that is shipped
+  fuzz [--seconds <n>]
+                 every target of fuzz/ for so long (60), from its seeds on";
 
 fn main() -> ExitCode {
     match command() {
@@ -52,6 +55,7 @@ fn command() -> Result<ExitCode> {
         ["floors"] => floors::run(&root)?,
         ["services"] => services::run(&root)?,
         ["bench", name, arguments @ ..] => bench::run(&root, name, arguments)?,
+        ["fuzz", flags @ ..] => fuzz::run(&root, flags)?,
         [] | ["help" | "--help" | "-h"] => println!("{USAGE}"),
         other => bail!("no such command: {}\n\n{USAGE}", other.join(" ")),
     }
