@@ -25,8 +25,9 @@ use crate::{
 
 /// Between two messages of one call: enough that each travels alone.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long a call waits for its client to come back, after it ended the stream.
-const ABSENCE: Duration = Duration::from_millis(100);
+/// How long a call waits for its client to come back, after it ended the stream: ten times what the client was told to
+/// wait, because the SDK keeps no answer that is made while nobody is there.
+const ABSENCE: Duration = Duration::from_secs(1);
 
 /// Answers a call.
 ///
@@ -46,6 +47,7 @@ pub async fn call(
         _ => None,
     };
     if let Some(changed) = changed {
+        server.shared.toggles.turn(changed);
         server.shared.watchers.tell(changed).await;
         return said("All who watch were told.");
     }

@@ -10,17 +10,17 @@ pub const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42
 pub const WAV: &str = "UklGRiwAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQgAAACAgICAgICAgA==";
 
 /// What `resources/list` shows.
-pub fn resources() -> Value {
-    json!([
-        { "uri": "test://static-text", "name": "static-text", "description": "A text.", "mimeType": "text/plain" },
-        { "uri": "test://static-binary", "name": "static-binary", "description": "An image.", "mimeType": "image/png" },
-        {
+pub fn resources() -> Vec<Value> {
+    vec![
+        json!({ "uri": "test://static-text", "name": "static-text", "description": "A text.", "mimeType": "text/plain" }),
+        json!({ "uri": "test://static-binary", "name": "static-binary", "description": "An image.", "mimeType": "image/png" }),
+        json!({
             "uri": "test://watched-resource",
             "name": "watched-resource",
             "description": "A text that can be subscribed to.",
             "mimeType": "text/plain",
-        },
-    ])
+        }),
+    ]
 }
 
 /// What `resources/templates/list` shows.
@@ -53,23 +53,23 @@ pub fn text(uri: &str, text: &str) -> Value {
 }
 
 /// What `prompts/list` shows.
-pub fn prompts() -> Value {
+pub fn prompts() -> Vec<Value> {
     let argument = |name: &str| json!({ "name": name, "description": "Any text.", "required": true });
-    json!([
-        { "name": "test_simple_prompt", "description": "A text." },
-        {
+    vec![
+        json!({ "name": "test_simple_prompt", "description": "A text." }),
+        json!({
             "name": "test_prompt_with_arguments",
             "description": "A text with two arguments in it.",
             "arguments": [argument("arg1"), argument("arg2")],
-        },
-        {
+        }),
+        json!({
             "name": "test_prompt_with_embedded_resource",
             "description": "A resource and a text.",
             "arguments": [argument("resourceUri")],
-        },
-        { "name": "test_prompt_with_image", "description": "An image and a text." },
-        { "name": crate::rounds::PROMPT, "description": "A text for which the user is asked first." },
-    ])
+        }),
+        json!({ "name": "test_prompt_with_image", "description": "An image and a text." }),
+        json!({ "name": crate::rounds::PROMPT, "description": "A text for which the user is asked first." }),
+    ]
 }
 
 /// The messages of a prompt; nothing when there is none of that name.

@@ -11,6 +11,7 @@ mod polling;
 mod questions;
 mod rounds;
 mod server;
+mod skills;
 mod tasks;
 mod tools;
 mod watch;

@@ -12,8 +12,9 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams, CompleteResult,
-        GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, ListPromptsResult,
-        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+        GetPromptRequestParams, GetPromptResponse, GetSkillRequestParams, GetSkillResult, GetTaskParams, GetTaskResult,
+        Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult,
+        ListToolsResult, PaginatedRequestParams, ProtocolVersion, ReadResourceDirectoryRequestParams,
         ReadResourceRequestParams, ReadResourceResponse, RequestStateCodec, ServerCapabilities, ServerConfig,
         SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
         UpdateTaskParams,
@@ -27,8 +28,8 @@ use serde_json::{Value, json};
 use crate::{
     calls, content,
     era::Era,
-    rounds, tasks, tools,
-    watch::{Session, Watchers},
+    rounds, skills, tasks, tools,
+    watch::{self, Session, Toggles, Watchers},
 };
 
 /// How long a list may be kept, in milliseconds; lists are the same for all.
@@ -40,6 +41,8 @@ pub struct Shared {
     pub era: Era,
     /// Who is told of changes.
     pub watchers: Watchers,
+    /// What the lists hold besides.
+    pub toggles: Toggles,
     /// Calls that run on after their answer.
     pub tasks: TaskManager,
     /// Seals the state that a client hands back.
@@ -51,7 +54,8 @@ impl Shared {
     pub fn new(era: Era) -> Arc<Self> {
         // The key guards nothing: whoever has the program has the key.
         let states = RequestStateCodec::new_unchecked(b"the reference server hides nothing".as_slice());
-        Arc::new(Self { era, watchers: Watchers::default(), tasks: TaskManager::new(), states })
+        let (watchers, toggles) = (Watchers::default(), Toggles::default());
+        Arc::new(Self { era, watchers, toggles, tasks: TaskManager::new(), states })
     }
 }
 
@@ -88,7 +92,10 @@ pub fn complete<T: DeserializeOwned>(mut result: Value) -> Result<T, ErrorData> 
 }
 
 /// A list or a resource, with the hints that let it be kept.
-fn kept<T: DeserializeOwned>(mut result: Value) -> Result<T, ErrorData> {
+///
+/// # Errors
+/// As [`typed`].
+pub fn kept<T: DeserializeOwned>(mut result: Value) -> Result<T, ErrorData> {
     result["ttlMs"] = json!(TTL_MS);
     result["cacheScope"] = json!("public");
     complete(result)
@@ -112,6 +119,7 @@ impl ServerHandler for Reference {
                 .enable_completions()
                 .enable_logging()
                 .enable_tasks()
+                .enable_skills_with_directory_read()
                 .build()
         });
         ServerConfig::new(capabilities.clone())
@@ -133,7 +141,9 @@ impl ServerHandler for Reference {
     }
 
     async fn list_tools(&self, _: Page, _: Context) -> Result<ListToolsResult, ErrorData> {
-        kept(json!({ "tools": tools::all() }))
+        let extra =
+            json!({ "name": "test_extra_tool", "description": "Comes and goes.", "inputSchema": { "type": "object" } });
+        kept(json!({ "tools": watch::with(tools::all().to_vec(), &self.shared.toggles.tool, extra) }))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
@@ -151,7 +161,10 @@ impl ServerHandler for Reference {
     }
 
     async fn list_resources(&self, _: Page, _: Context) -> Result<ListResourcesResult, ErrorData> {
-        kept(json!({ "resources": content::resources() }))
+        let extra =
+            json!({ "uri": "test://extra-resource", "name": "extra-resource", "description": "Comes and goes." });
+        let resources = [content::resources(), skills::manifests()].concat();
+        kept(json!({ "resources": watch::with(resources, &self.shared.toggles.resource, extra) }))
     }
 
     async fn list_resource_templates(&self, _: Page, _: Context) -> Result<ListResourceTemplatesResult, ErrorData> {
@@ -163,7 +176,7 @@ impl ServerHandler for Reference {
         params: ReadResourceRequestParams,
         _: Context,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let Some(contents) = content::read(&params.uri) else {
+        let Some(contents) = content::read(&params.uri).or_else(|| skills::read(&params.uri)) else {
             return Err(ErrorData::resource_not_found("no such resource", Some(json!({ "uri": params.uri }))));
         };
         kept(json!({ "contents": [contents] })).map(ReadResourceResponse::Complete)
@@ -191,7 +204,8 @@ impl ServerHandler for Reference {
     }
 
     async fn list_prompts(&self, _: Page, _: Context) -> Result<ListPromptsResult, ErrorData> {
-        kept(json!({ "prompts": content::prompts() }))
+        let extra = json!({ "name": "test_extra_prompt", "description": "Comes and goes." });
+        kept(json!({ "prompts": watch::with(content::prompts(), &self.shared.toggles.prompt, extra) }))
     }
 
     async fn get_prompt(
@@ -210,6 +224,22 @@ impl ServerHandler for Reference {
     async fn complete(&self, params: CompleteRequestParams, _: Context) -> Result<CompleteResult, ErrorData> {
         let values = content::completions(&params.argument.name, &params.argument.value);
         complete(json!({ "completion": { "total": values.len(), "values": values, "hasMore": false } }))
+    }
+
+    async fn list_skills(&self, page: Page, _: Context) -> Result<ListSkillsResult, ErrorData> {
+        skills::list(page.and_then(|page| page.cursor).as_deref())
+    }
+
+    async fn get_skill(&self, params: GetSkillRequestParams, _: Context) -> Result<GetSkillResult, ErrorData> {
+        kept(json!({ "skill": skills::get(&params.uri)? }))
+    }
+
+    async fn read_resource_directory(
+        &self,
+        params: ReadResourceDirectoryRequestParams,
+        _: Context,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        skills::directory(&params.uri)
     }
 
     async fn get_task(&self, params: GetTaskParams, _: Context) -> Result<GetTaskResult, ErrorData> {

@@ -85,9 +85,9 @@ fn whole_vocabulary() -> Value {
 
 fn changing() -> Vec<Value> {
     vec![
-        bare("test_trigger_tool_change", "Tells all who watch that the tools changed."),
-        bare("test_trigger_prompt_change", "Tells all who watch that the prompts changed."),
-        bare("test_trigger_resource_change", "Tells all who watch that the resources changed."),
+        bare("test_trigger_tool_change", "Changes the list of tools, and tells all who watch."),
+        bare("test_trigger_prompt_change", "Changes the list of prompts, and tells all who watch."),
+        bare("test_trigger_resource_change", "Changes the list of resources, and tells all who watch."),
         takes("test_trigger_resource_update", "Tells all who watch that a resource was updated.", &["uri"], &[]),
     ]
 }

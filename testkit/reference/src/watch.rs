@@ -5,7 +5,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rmcp::{
@@ -13,6 +16,7 @@ use rmcp::{
     model::{LoggingLevel, ResourceUpdatedNotificationParam},
     service::{Peer, SubscriptionSink},
 };
+use serde_json::Value;
 
 /// What changed.
 #[derive(Clone, Copy)]
@@ -22,6 +26,33 @@ pub enum Change<'a> {
     Resources,
     /// The resource with this URI.
     Resource(&'a str),
+}
+
+/// Lists that really change when it is said that they did: each has one entry more, or has not.
+#[derive(Default)]
+pub struct Toggles {
+    pub tool: AtomicBool,
+    pub prompt: AtomicBool,
+    pub resource: AtomicBool,
+}
+
+impl Toggles {
+    /// Adds the entry, or takes it away again.
+    pub fn turn(&self, change: Change<'_>) {
+        let toggle = match change {
+            Change::Tools => &self.tool,
+            Change::Prompts => &self.prompt,
+            Change::Resources => &self.resource,
+            Change::Resource(_) => return,
+        };
+        toggle.fetch_not(Ordering::Relaxed);
+    }
+}
+
+/// A list, with one entry more while the toggle is on.
+pub fn with(mut list: Vec<Value>, toggle: &AtomicBool, extra: Value) -> Vec<Value> {
+    list.extend(toggle.load(Ordering::Relaxed).then_some(extra));
+    list
 }
 
 /// What a legacy session keeps between its requests.

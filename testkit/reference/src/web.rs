@@ -18,9 +18,8 @@ use crate::{
 
 /// Where clients connect.
 const PATH: &str = "/mcp";
-/// How long a client is told to wait before it comes back to a stream that was closed: short, so that nobody waits
-/// for nothing, and long enough to be seen.
-const RETRY: Duration = Duration::from_millis(500);
+/// How long a client is told to wait before it comes back to a stream that was closed.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// Serves for ever. Prints where it listens before it accepts.
 pub async fn serve(address: SocketAddr, shared: Arc<Shared>) -> std::io::Result<()> {
