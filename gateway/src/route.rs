@@ -12,6 +12,7 @@ use wire::{Span, names};
 
 use crate::{
     call::Call,
+    enter,
     face::{self, Face, Origin},
     gateway::Gateway,
     place::Place,
@@ -58,7 +59,11 @@ fn untouched(gateway: &Gateway, call: &Call, name: &str) -> Result<Route, Failur
     if own || call.method == "initialize" && call.era == wire::era::Era::Legacy {
         return Ok(Route::Own);
     }
-    let named = call.envelope.name.or(call.envelope.uri).and_then(|span| wire::text(call.part(span)));
+    let raw = match enter::is_of_task(&call.method) {
+        true => enter::task_id(&call.envelope, &call.body),
+        false => call.envelope.name.or(call.envelope.uri).map(|span| call.part(span)),
+    };
+    let named = raw.and_then(wire::text);
     let name: Option<Arc<str>> = named.map(Arc::from);
     let catalog = server.catalog(None);
     let listed =
