@@ -134,6 +134,11 @@ impl Comparison<'_> {
         let direct = Stage::open(self.programs, Place::DIRECT, "dual", &self.folder)?;
         let mut expected = Vec::new();
         for suite in suites {
+            if let Some(scenario) = &self.wish.scenario
+                && !self.runner.has(suite, scenario)?
+            {
+                continue;
+            }
             match self.runner.run(suite, &direct, &self.wish.scenarios(), 0) {
                 Ok(rows) => {
                     println!("direct {}: {}", suite.name, rows.summary());

@@ -66,6 +66,15 @@ impl Runner {
         Ok(Self { node: node.context("node is not installed")?, modules })
     }
 
+    /// Whether a scenario is of a suite. A suite that is not a list of a revision's requirements says so by running it.
+    pub fn has(&self, suite: &Suite, scenario: &str) -> Result<bool> {
+        let ["--requirements", revision] = suite.all else { return Ok(true) };
+        let file = self.modules.join(suite.package).join("requirements").join(format!("{revision}.yaml"));
+        let list = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        let mut entries = list.lines().filter_map(|line| line.trim().strip_prefix("- "));
+        Ok(entries.any(|entry| entry.strip_prefix("scenario: ").unwrap_or(entry) == scenario))
+    }
+
     /// Runs these scenarios, or all when none is named. `attempt` keeps the results of several runs apart.
     pub fn run(&self, suite: &Suite, stage: &Stage, scenarios: &BTreeSet<String>, attempt: usize) -> Result<Rows> {
         let folder = stage.folder.join(format!("{}-{attempt}", suite.name));
