@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::rows::Rows;
 use super::stage::Stage;
@@ -99,7 +99,8 @@ impl Runner {
         command.args(["server", "--url", &stage.url, "--output-dir"]).arg(folder).args(chosen).current_dir(folder);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         if shell::within(&mut command, LIMIT)?.is_none() {
-            bail!("{} {} took longer than {} s", stage.place.name, suite.name, LIMIT.as_secs());
+            // What it did not come to has no rows, and differs.
+            println!("{} {}: ended after {} s", stage.place.name, suite.name, LIMIT.as_secs());
         }
         Ok(())
     }
