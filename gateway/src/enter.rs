@@ -202,18 +202,18 @@ pub fn modern_headers(envelope: &Envelope, body: &[u8], method: &str, headers: &
     }
     same_method(headers, method)?;
     let source = match method {
-        "tools/call" | "prompts/get" => envelope.name,
-        "resources/read" => envelope.uri,
+        "tools/call" | "prompts/get" => envelope.name.map(|span| span.of(body)),
+        "resources/read" => envelope.uri.map(|span| span.of(body)),
+        _ if is_of_task(method) => task_id(envelope, body),
         _ => return Ok(()),
     };
     let header = header_text(headers, &NAME)?;
     let decoded =
         wire::header::decode_header(&header).ok_or_else(|| mismatch("the header Mcp-Name is not well encoded"))?;
-    let named = source.and_then(|span| wire::text(span.of(body)));
-    match named {
+    match source.and_then(wire::text) {
         Some(named) if named == decoded => Ok(()),
         Some(_) => Err(mismatch("the header Mcp-Name and the name in the body differ")),
-        None => Err(Failure::client(Kind::InvalidParams, "`params` lacks the name or URI")),
+        None => Err(Failure::client(Kind::InvalidParams, "`params` lacks the name, URI or task")),
     }
 }
 
@@ -241,6 +241,16 @@ fn same_method(headers: &HeaderMap, method: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(mismatch(format!("the header Mcp-Method and the method `{method}` differ")))
+}
+
+/// Whether a method is about one task, whose id stands in `Mcp-Name` (SEP-2663, the Tasks extension).
+pub fn is_of_task(method: &str) -> bool {
+    matches!(method, "tasks/get" | "tasks/update" | "tasks/cancel")
+}
+
+/// The raw `params.taskId`.
+pub fn task_id<'a>(envelope: &Envelope, body: &'a [u8]) -> Option<&'a [u8]> {
+    wire::field(envelope.params?.of(body), "taskId")
 }
 
 /// Checks that a modern request says what each must say.

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use ground::{Failure, Kind};
 use plan::View;
 use upstream::{ListKind, Server};
-use wire::{Span, names};
+use wire::{Span, era::Era, names};
 
 use crate::{
     call::Call,
+    enter,
     face::{self, Face, Origin},
     gateway::Gateway,
     place::Place,
@@ -55,10 +56,14 @@ pub fn request(gateway: &Gateway, call: &Call) -> Result<Route, Failure> {
 fn untouched(gateway: &Gateway, call: &Call, name: &str) -> Result<Route, Failure> {
     let server = gateway.fleet.get(name).ok_or_else(|| call.place.unknown())?;
     let own = matches!(&*call.method, "initialize" | "ping" | "logging/setLevel") && call.session.is_some();
-    if own || call.method == "initialize" && call.era == wire::era::Era::Legacy {
+    if own || call.method == "initialize" && call.era == Era::Legacy {
         return Ok(Route::Own);
     }
-    let named = call.envelope.name.or(call.envelope.uri).and_then(|span| wire::text(call.part(span)));
+    let raw = match enter::is_of_task(&call.method) {
+        true => enter::task_id(&call.envelope, &call.body),
+        false => call.envelope.name.or(call.envelope.uri).map(|span| call.part(span)),
+    };
+    let named = raw.and_then(wire::text);
     let name: Option<Arc<str>> = named.map(Arc::from);
     let catalog = server.catalog(None);
     let listed =
@@ -71,7 +76,11 @@ fn federated(gateway: &Gateway, call: &Call) -> Result<Route, Failure> {
     let (kind, span) = match &*call.method {
         "tools/call" => (ListKind::Tools, call.envelope.name),
         "prompts/get" => (ListKind::Prompts, call.envelope.name),
-        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => (ListKind::Resources, call.envelope.uri),
+        "resources/read" => (ListKind::Resources, call.envelope.uri),
+        // Only the legacy era has these.
+        "resources/subscribe" | "resources/unsubscribe" if call.era == Era::Legacy => {
+            (ListKind::Resources, call.envelope.uri)
+        }
         "completion/complete" if call.envelope.ref_uri.is_some() => (ListKind::Resources, call.envelope.ref_uri),
         "completion/complete" => (ListKind::Prompts, call.envelope.ref_name),
         _ => return Ok(Route::Own),
@@ -79,8 +88,7 @@ fn federated(gateway: &Gateway, call: &Call) -> Result<Route, Failure> {
     let lacks = || Failure::client(Kind::InvalidParams, format!("`params` of {} lacks the name or URI", call.method));
     let span = span.ok_or_else(lacks)?;
     let asked = wire::text(call.part(span)).ok_or_else(lacks)?;
-    let profile =
-        call.session.as_ref().filter(|_| call.era == wire::era::Era::Legacy).map(|s| s.introduction().profile);
+    let profile = call.session.as_ref().filter(|_| call.era == Era::Legacy).map(|s| s.introduction().profile);
     let face = gateway.views.face(&view, profile, &gateway.fleet);
     let known = known(&face, kind, &asked);
     let listed = known.is_some();

@@ -14,7 +14,7 @@ pub fn run(root: &Path, name: &str, arguments: &[&str]) -> Result<()> {
     let Some(nginx) = shell::find("nginx") else { bail!("nginx is not installed: it is what is measured against") };
     shell::run(shell::cargo(root).args(["build", "--profile", "dist", "--package", "hostler"]))?;
     let run = ["run", "--profile", "dist", "--package", "benches", "--bin", name, "--"];
-    let hostler = services::built(root, "dist");
+    let hostler = services::built(root, "dist", "hostler");
     let mut cargo = shell::cargo(root);
     cargo.args(run).args(arguments).env("HOSTLER_BENCH_BIN", hostler).env("HOSTLER_BENCH_NGINX", nginx);
     shell::run(&mut cargo)

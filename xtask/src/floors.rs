@@ -27,7 +27,7 @@ enum Seen {
 }
 
 /// Every crate that exists or is designed. A crate that is not here cannot be built.
-const PLACES: [(&str, Place); 19] = [
+const PLACES: [(&str, Place); 20] = [
     ("hostler", Place::Floor(7)),
     ("admin", Place::Floor(6)),
     ("gateway", Place::Floor(5)),
@@ -44,6 +44,7 @@ const PLACES: [(&str, Place); 19] = [
     ("sdk", Place::Side(Seen::ByTests)),
     ("bench", Place::Side(Seen::ByTheBinary)),
     ("testkit", Place::Side(Seen::ByTests)),
+    ("reference", Place::Side(Seen::Nobody)),
     ("e2e", Place::Side(Seen::Nobody)),
     ("benches", Place::Side(Seen::Nobody)),
     ("xtask", Place::Side(Seen::Nobody)),

@@ -1,4 +1,4 @@
-//! The house's own commands: `cargo xtask tidy | floors | test | services | bench | fuzz`.
+//! The house's own commands: `cargo xtask tidy | floors | test | conformance | services | bench | fuzz`.
 //!
 //! Never part of what is shipped, never writes into the tree (only below `target/`), and never
 //! changes a source file: a broken rule is told, and mended by hand.
@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "steps are timed, and downloads wait, by the machine's own clock")]
 
 mod bench;
+mod conformance;
 mod floors;
 mod fuzz;
 mod ledger;
@@ -29,6 +30,12 @@ cargo xtask <command>
                  --require-all  a suite that cannot run here is a failure
   tidy           the style rules, over every file of the tree
   floors         who may depend on whom
+  conformance [--cross] [--place <name>] [--scenario <name>]
+                 the official suites against the reference server, direct and through the gateway:
+                 every row must be the same
+                 --cross        suites of one era, servers of the other; told, and no failure
+                 --place        only http, stdio or federated
+                 --scenario     only this scenario
   services       what the end-to-end suites need, set up below target/e2e
   bench <name> [arguments]
                  one benchmark of benches/, built with the profile that is shipped
@@ -52,6 +59,7 @@ fn command() -> Result<ExitCode> {
     match words.as_slice() {
         ["test", flags @ ..] => return test::run(&root, &test::Wish::parse(flags)?),
         ["tidy"] => tidy::run(&root)?,
+        ["conformance", flags @ ..] => conformance::run(&root, &conformance::Wish::parse(flags)?)?,
         ["floors"] => floors::run(&root)?,
         ["services"] => services::run(&root)?,
         ["bench", name, arguments @ ..] => bench::run(&root, name, arguments)?,

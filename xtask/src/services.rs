@@ -35,10 +35,14 @@ pub fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Where cargo puts the binary of a profile's folder.
-pub fn built(root: &Path, folder: &str) -> PathBuf {
+/// What builds every program that a suite may start. `--tests` brings in the features of the test build, so nothing is
+/// built twice.
+pub const BUILD: [&str; 4] = ["build", "--workspace", "--bins", "--tests"];
+
+/// Where cargo puts a binary of a profile's folder.
+pub fn built(root: &Path, folder: &str, binary: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    root.join(target).join(folder).join("hostler")
+    root.join(target).join(folder).join(binary)
 }
 
 impl Services {
@@ -75,6 +79,11 @@ impl Services {
             program if is_installed(program) => None,
             program => Some(format!("{program} is not installed")),
         }
+    }
+
+    /// The folder that holds `node_modules`, when it is ready.
+    pub fn node_home(&self) -> Option<&Path> {
+        self.node.as_ref().ok().map(PathBuf::as_path)
     }
 
     /// The variables by which the suites find what is ready.

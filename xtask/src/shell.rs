@@ -4,13 +4,16 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 /// Waits before the second and the third attempt at something that uses the network.
 const PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(8)];
+
+/// Between two looks at a program that runs under a limit.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// A program to be started in a folder.
 pub fn command(program: &str, folder: &Path) -> Command {
@@ -54,6 +57,24 @@ pub fn output(command: &mut Command) -> Result<String> {
         bail!("{name} ended with {}", output.status);
     }
     String::from_utf8(output.stdout).with_context(|| format!("{name} printed what is not text"))
+}
+
+/// Runs to the end, or kills it when that takes longer than `limit`; then there is no status.
+pub fn within(command: &mut Command, limit: Duration) -> Result<Option<ExitStatus>> {
+    let name = name_of(command);
+    let mut child = command.spawn().with_context(|| format!("{name} cannot be started"))?;
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().with_context(|| format!("waiting for {name}"))? {
+            return Ok(Some(status));
+        }
+        if began.elapsed() > limit {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Ok(None);
+        }
+        std::thread::sleep(GLANCE);
+    }
 }
 
 /// As a person would say it: `cargo clippy`.
@@ -117,6 +138,14 @@ mod tests {
         })
         .unwrap();
         assert_eq!(attempts, 2);
+    }
+
+    #[test]
+    fn a_program_that_takes_longer_than_its_limit_is_killed() {
+        let mut slow = command("/bin/sleep", Path::new("."));
+        assert!(within(slow.arg("60"), Duration::from_millis(30)).unwrap().is_none());
+        let quick = within(&mut command("/bin/true", Path::new(".")), Duration::from_secs(60)).unwrap();
+        assert!(quick.is_some_and(|status| status.success()));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::ledger::Ledger;
 use crate::services::{self, Services};
 use crate::tree::TextFile;
-use crate::{floors, shell, tidy, tree};
+use crate::{conformance, floors, shell, tidy, tree};
 
 /// What part of it is wanted.
 #[derive(Debug, Default, PartialEq)]
@@ -140,11 +140,9 @@ fn end_to_end(root: &Path, runner: &Runner, ledger: &mut Ledger) -> Result<()> {
     println!("\n== services");
     let services = Services::prepare(root);
     services.tell();
-    // `--tests` brings in the features of the test build, so nothing is built twice.
-    let build = ["build", "--workspace", "--bins", "--tests"];
-    ledger.step("build", || shell::run(shell::cargo(root).args(build)));
+    ledger.step("build", || shell::run(shell::cargo(root).args(services::BUILD)));
     let chosen = std::env::var_os("HOSTLER_E2E_BIN").map(PathBuf::from);
-    let binary = chosen.unwrap_or_else(|| services::built(root, "debug"));
+    let binary = chosen.unwrap_or_else(|| services::built(root, "debug", "hostler"));
     for Suite { name, needs } in suites {
         let row = format!("e2e {name}");
         if let Some(why) = needs.iter().find_map(|need| services.missing(need)) {
@@ -154,6 +152,13 @@ fn end_to_end(root: &Path, runner: &Runner, ledger: &mut Ledger) -> Result<()> {
         let mut cargo = runner.suite(root, &name);
         cargo.env("HOSTLER_E2E_BIN", &binary).envs(services.variables());
         ledger.step(&row, || shell::run(&mut cargo));
+    }
+    match services.missing("node") {
+        Some(why) => ledger.skip("conformance", &why),
+        None => {
+            let all = conformance::Wish::default();
+            ledger.step("conformance", || conformance::compare(root, &services, &binary, &all));
+        }
     }
     Ok(())
 }
