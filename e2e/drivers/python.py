@@ -329,7 +329,10 @@ async def logged_call(c):
     client, rounds = await c.open(), []
     for level in c.p["levels"]:
         start = len(c.notes.entries)
-        meta = {"io.modelcontextprotocol/logLevel": level} if level else None
+        session = c.p.get("session", False)
+        if session:
+            await client.set_logging_level(level)
+        meta = {"io.modelcontextprotocol/logLevel": level} if level and not session else None
         done = await outcome(c.call(client, c.p["name"], c.p.get("arguments"), meta=meta))
         messages = [e["params"] for e in c.notes.entries[start:] if of("notifications/message")(e)]
         rounds.append({"level": level, "messages": messages, **done})
@@ -355,6 +358,8 @@ async def subscription(c):
             async for event in stream:
                 updates.append({"uri": event.uri})
                 break
+    if "untrigger" in c.p:
+        await c.call(client, c.p["untrigger"])
     return {"triggered": triggered, "updates": updates, "honoured": honoured, "ended": "local"}
 
 

@@ -156,13 +156,14 @@ async function logging(c) {
   return { rounds };
 }
 
-/** Messages logged by a call itself, as the modern era has them: asked for in the request's `_meta`. */
+/** Messages logged by a call itself: asked for in the request's `_meta`, or by the session's level (`params.session`). */
 async function loggedCall(c) {
   const link = await c.open();
   const rounds = [];
   for (const level of c.p.levels) {
     const from = link.notes.entries.length;
-    const meta = level ? { 'io.modelcontextprotocol/logLevel': level } : undefined;
+    if (c.p.session) await link.setLevel(level);
+    const meta = level && !c.p.session ? { 'io.modelcontextprotocol/logLevel': level } : undefined;
     const done = await outcome(() => link.call(c.tool(c.p.name), c.p.arguments ?? {}, { meta }));
     const messages = link.notes.entries.slice(from).filter(of('notifications/message')).map((e) => e.params);
     rounds.push({ level, messages, ...done });

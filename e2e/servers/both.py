@@ -1,12 +1,16 @@
 """A server of both eras on the official Python SDK, for what the reference servers of the modern era do not do.
 
-`both.py stdio`, or `both.py http <port>` (Streamable HTTP of both eras at /mcp on loopback). It reports progress,
-notices that a call was cancelled, asks its client (model, user, roots), logs, changes its lists, updates a
+`both.py stdio`, or `both.py http <port>` (Streamable HTTP of both eras at /mcp on loopback); `both.py stdio legacy` and
+`both.py stdio modern` refuse the other era as a server does that never heard of it. It reports progress, notices that a call was cancelled, asks its client (model, user, roots), logs, changes its lists, updates a
 resource, and takes an argument that must come in a header as well. It never reaches out of its process.
 """
 
 import asyncio
+import io
+import json
+import os
 import sys
+import threading
 import warnings
 from typing import Annotated
 
@@ -199,11 +203,48 @@ class Kept(EventStore):
         return stream_id
 
 
+def refusal(era: str, message: dict) -> dict | None:
+    """What a server of this era alone answers to a request of the other."""
+    if "id" not in message or "method" not in message:
+        return None
+    meta = (message.get("params") or {}).get("_meta") or {}
+    modern = "io.modelcontextprotocol/protocolVersion" in meta
+    if era == "legacy" and modern:
+        return {"code": -32601, "message": "Method not found"}
+    if era == "modern" and not modern:
+        data = {"supported": ["2026-07-28"], "requested": (message.get("params") or {}).get("protocolVersion", "")}
+        return {"code": -32022, "message": "Unsupported protocol version", "data": data}
+    return None
+
+
+def only(era: str) -> None:
+    """Puts a reader between standard input and the SDK, which answers what that era does not know."""
+    outside = sys.stdin.buffer
+    inside, passed = os.pipe()
+    sys.stdin = io.TextIOWrapper(os.fdopen(inside, "rb"), encoding="utf-8")
+
+    def read() -> None:
+        with os.fdopen(passed, "wb") as onwards:
+            for line in outside:
+                error = refusal(era, json.loads(line))
+                if error is None:
+                    onwards.write(line)
+                    onwards.flush()
+                else:
+                    answer = {"jsonrpc": "2.0", "id": json.loads(line)["id"], "error": error}
+                    os.write(1, json.dumps(answer).encode() + b"\n")
+
+    threading.Thread(target=read, daemon=True).start()
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["stdio"]:
             server.run("stdio")
+        case ["stdio", "legacy" | "modern" as era]:
+            only(era)
+            server.run("stdio")
         case ["http", port]:
             server.run("streamable-http", host="127.0.0.1", port=int(port), event_store=Kept(), retry_interval=100)
         case _:
-            sys.exit("usage: both.py stdio | both.py http <port>")
+            sys.exit("usage: both.py stdio [legacy | modern] | both.py http <port>")

@@ -36,8 +36,8 @@ pub enum Client {
 }
 
 impl Client {
-    /// One of each client, for an endpoint that offers the legacy era only.
-    pub const FOR_LEGACY: [Self; 3] = [Self::Ts1, Self::Ts2Auto, Self::PythonAuto];
+    /// One of each client, told to shake hands.
+    pub const FOR_LEGACY: [Self; 3] = [Self::Ts1, Self::Ts2Legacy, Self::PythonLegacy];
     /// One of each client that speaks modern to an endpoint which offers both eras: the pinned one and the one that probes.
     pub const FOR_MODERN: [Self; 2] = [Self::Ts2Modern, Self::PythonAuto];
     /// The other two, which differ from those at the handshake only.

@@ -70,6 +70,10 @@ impl Setting {
         let servers: Map<String, Value> = self.servers.iter().map(|s| (s.name.clone(), s.entry(mark))).collect();
         let mut config = json!({ "listen": address.to_string(), "state_dir": state, "servers": servers });
         config.as_object_mut().expect("an object").extend(self.extra.clone());
+        // Known only now.
+        if let Some(advertised) = config.pointer_mut("/cluster/advertise").filter(|url| *url == "self") {
+            *advertised = format!("http://{address}").into();
+        }
         format!("{config:#}\n")
     }
 

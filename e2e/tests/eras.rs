@@ -1,6 +1,4 @@
-//! Which eras an endpoint offers: those that all of its servers have, and clients find their way to them.
-//!
-//! This is so until the gateway carries calls from one era to the other; then `/mcp` offers both whatever stands behind.
+//! Which eras an endpoint offers: both, whatever stands behind it.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::net::SocketAddr;
@@ -22,54 +20,58 @@ async fn discover(address: SocketAddr, path: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn a_client_that_probes_falls_back_where_one_server_is_legacy_only() {
+async fn a_client_that_probes_speaks_modern_whatever_stands_behind() {
     let gateway = mixed().await;
     for client in [Client::Ts2Auto, Client::PythonAuto] {
-        let seen = client.run(&gateway.at("/mcp"), "handshake", json!({})).await;
-        assert_eq!(seen.observed()["era"], "legacy", "{}", seen.what());
-        assert_eq!(seen.observed()["protocolVersion"], "2025-11-25", "{}", seen.what());
-        let probe = &seen.http()[0];
-        assert_eq!(probe["rpc"], "server/discover", "{}", seen.what());
-        assert_eq!(probe["status"], 400, "{}", seen.what());
+        for place in [gateway.at("/mcp"), gateway.untouched("time"), gateway.untouched("everything")] {
+            let seen = client.run(&place, "handshake", json!({})).await;
+            assert_eq!(seen.observed()["era"], "modern", "{}", seen.what());
+            assert_eq!(seen.observed()["protocolVersion"], "2026-07-28", "{}", seen.what());
+        }
     }
 }
 
 #[tokio::test]
-async fn the_same_client_speaks_modern_where_all_servers_do() {
+async fn a_pinned_client_is_served_by_servers_of_both_eras() {
     let gateway = mixed().await;
-    for client in [Client::Ts2Auto, Client::PythonAuto] {
-        let seen = client.run(&gateway.untouched("time"), "handshake", json!({})).await;
-        assert_eq!(seen.observed()["era"], "modern", "{}", seen.what());
-        let seen = client.run(&gateway.untouched("everything"), "handshake", json!({})).await;
-        assert_eq!(seen.observed()["era"], "legacy", "{}", seen.what());
+    for client in [Client::Ts2Modern, Client::PythonModern] {
+        let calls = json!([
+            { "name": "everything__echo", "arguments": { "message": "hi" } },
+            { "name": "time__get_current_time", "arguments": { "timezone": "Etc/UTC" } },
+        ]);
+        let seen = client.run(&gateway.at("/mcp"), "tools", json!({ "calls": calls })).await;
+        assert_eq!(e2e::claims::text(&seen.observed()["calls"][0]), "Echo: hi", "{}", seen.what());
+        assert!(seen.observed()["calls"][1].get("result").is_some(), "{}", seen.what());
     }
 }
 
 #[tokio::test]
-async fn a_pinned_client_is_told_why_it_cannot_be_served() {
+async fn a_probe_of_any_server_names_the_modern_revision() {
     let gateway = mixed().await;
-    let seen = Client::Ts2Modern.run(&gateway.at("/mcp"), "handshake", json!({})).await;
-    assert!(seen.error().is_some(), "{}: {:#}", seen.what(), seen.observed());
-    // This one does not probe, so it learns it from its first request.
-    let seen = Client::PythonModern.run(&gateway.at("/mcp"), "tools", json!({})).await;
-    let error = seen.error().unwrap_or_else(|| panic!("{}: {:#}", seen.what(), seen.observed()));
-    assert_eq!(error["code"], -32022, "{}: {error:#}", seen.what());
+    for path in ["/mcp", "/servers/time/mcp", "/servers/everything/mcp"] {
+        let (status, found) = discover(gateway.address(), path).await;
+        assert_eq!(status, 200, "{path}: {found:#}");
+        let versions = found["result"]["supportedVersions"].as_array().unwrap();
+        assert!(versions.contains(&json!("2026-07-28")), "{path}: {found:#}");
+        assert_eq!(found["result"]["resultType"], "complete", "{path}: {found:#}");
+    }
 }
 
 #[tokio::test]
-async fn a_probe_names_the_revisions_that_are_served() {
+async fn a_revision_that_nobody_knows_is_refused_with_those_that_are_served() {
     let gateway = mixed().await;
-    let (status, refusal) = discover(gateway.address(), "/mcp").await;
-    assert_eq!((status, &refusal["error"]["code"]), (400, &json!(-32022)), "{refusal:#}");
-    let supported = json!(["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]);
+    let version = "io.modelcontextprotocol/protocolVersion";
+    let meta = json!({ version: "1900-01-01", "io.modelcontextprotocol/clientCapabilities": {} });
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "_meta": meta } });
+    let ask = Ask::modern(gateway.address(), "/mcp", 1, "tools/list", json!({}));
+    let ask = ask.without("mcp-protocol-version").header("mcp-protocol-version", "1900-01-01").body(body.to_string());
+    let answer = ask.send().await.unwrap();
+    assert_eq!(answer.status.as_u16(), 400);
+    let refusal = answer.message().await;
+    assert_eq!((&refusal["error"]["code"], &refusal["id"]), (&json!(-32022), &json!(1)), "{refusal:#}");
+    let supported = json!(["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]);
     assert_eq!(refusal["error"]["data"]["supported"], supported, "{refusal:#}");
-    assert_eq!(refusal["error"]["data"]["requested"], "2026-07-28", "{refusal:#}");
-    assert_eq!(refusal["id"], 1, "the TypeScript client only believes an error with its own id: {refusal:#}");
-    let (status, found) = discover(gateway.address(), "/servers/time/mcp").await;
-    assert_eq!(status, 200, "{found:#}");
-    let versions = found["result"]["supportedVersions"].as_array().unwrap();
-    assert!(versions.contains(&json!("2026-07-28")), "{found:#}");
-    assert_eq!(found["result"]["resultType"], "complete", "{found:#}");
+    assert_eq!(refusal["error"]["data"]["requested"], "1900-01-01", "{refusal:#}");
 }
 
 #[tokio::test]

@@ -23,6 +23,10 @@ pub struct Call {
     pub method: Method,
     /// The session, or the connection on a shared wire. None for a modern request on its own.
     pub session: Option<Arc<Session>>,
+    /// What the client shows to prove who it is; never passed on.
+    pub credential: Option<HeaderValue>,
+    /// Another node passed it on.
+    pub passed_on: bool,
     /// Headers that go along to a server on HTTP.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Whether the client takes an answer in several messages.
@@ -52,10 +56,8 @@ impl Call {
     #[must_use]
     pub fn want(&self) -> Want {
         match (&self.session, self.era) {
-            (Some(session), Era::Legacy) => {
-                Want { era: Era::Legacy, introduction: session.introduction(), session: Some(session.peer()) }
-            }
-            _ => Want { era: Era::Modern, introduction: nobody(), session: None },
+            (Some(session), Era::Legacy) => session.want(),
+            _ => modern(),
         }
     }
 
@@ -77,6 +79,12 @@ impl Call {
             on_drop: if self.era == Era::Modern { OnDrop::Cancel } else { OnDrop::Forget },
         })
     }
+}
+
+/// What is asked of a server's doors for whoever speaks the modern era.
+#[must_use]
+pub fn modern() -> Want {
+    Want { era: Era::Modern, introduction: nobody(), session: None, alone: false }
 }
 
 /// Modern requests introduce themselves one by one.

@@ -21,6 +21,7 @@ use crate::{
     admit,
     budget::{Budget, Room},
     call::Call,
+    cross::PASSED_ON,
     gateway::Gateway,
     place::Place,
     session::Session,
@@ -134,7 +135,9 @@ pub fn streamable(
         return Err(Failure::client(Kind::NotAcceptable, text));
     }
     let along = if era == Era::Modern { along(headers) } else { Vec::new() };
-    Ok(Call { place, era, body, envelope, method, session, headers: along, streams })
+    let credential = headers.get(header::AUTHORIZATION).cloned();
+    let passed_on = headers.contains_key(&PASSED_ON);
+    Ok(Call { place, era, body, envelope, method, session, credential, passed_on, headers: along, streams })
 }
 
 /// The headers that belong to the message and go to the server with it.

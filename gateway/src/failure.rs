@@ -17,15 +17,13 @@ pub struct Tone<'a> {
     pub id: Option<&'a [u8]>,
     /// The revision the caller asked for, where that is what is wrong.
     pub requested: Option<&'a str>,
-    /// The revisions that the endpoint serves: modern, legacy.
-    pub serves: (bool, bool),
 }
 
 impl Tone<'_> {
     /// The tone towards a caller of whom nothing is known yet.
     #[must_use]
     pub fn unknown() -> Self {
-        Tone { era: Era::Legacy, id: None, requested: None, serves: (true, true) }
+        Tone { era: Era::Legacy, id: None, requested: None }
     }
 }
 
@@ -125,9 +123,7 @@ fn data(failure: &Failure, tone: Tone<'_>) -> String {
 }
 
 fn versions(tone: Tone<'_>) -> String {
-    let (modern, legacy) = tone.serves;
-    let served = modern.then_some(MODERN).into_iter().chain(LEGACY.into_iter().filter(|_| legacy));
-    let supported: Vec<_> = served.map(wire::quote).collect();
+    let supported: Vec<_> = std::iter::once(MODERN).chain(LEGACY).map(wire::quote).collect();
     let requested = wire::quote(tone.requested.unwrap_or_default());
     format!("{{\"supported\":[{}],\"requested\":{requested}}}", supported.join(","))
 }
@@ -152,7 +148,7 @@ mod tests {
             for (era, code, status) in
                 [(Era::Legacy, legacy_code, legacy_status), (Era::Modern, modern_code, modern_status)]
             {
-                let tone = Tone { era, id: Some(b"1"), requested: None, serves: (true, true) };
+                let tone = Tone { era, id: Some(b"1"), requested: None };
                 let (got, body) = answer(&Failure::client(kind, "x"), tone);
                 assert_eq!(got.as_u16(), status, "{kind:?} {era:?}");
                 let body = String::from_utf8_lossy(&body).into_owned();
@@ -163,13 +159,11 @@ mod tests {
 
     #[test]
     fn a_refused_version_names_those_that_are_served() {
-        let tone = Tone { era: Era::Modern, id: Some(b"\"a\""), requested: Some("1900-01-01"), serves: (false, true) };
+        let tone = Tone { era: Era::Modern, id: Some(b"\"a\""), requested: Some("1900-01-01") };
         let (_, body) = answer(&Failure::client(Kind::UnsupportedVersion, "x"), tone);
         let body = String::from_utf8_lossy(&body).into_owned();
         assert!(
-            body.contains("\"requested\":\"1900-01-01\"")
-                && body.contains("2025-11-25")
-                && !body.contains("2026-07-28"),
+            body.contains("\"requested\":\"1900-01-01\"") && body.contains("2025-11-25") && body.contains("2026-07-28"),
             "{body}"
         );
     }

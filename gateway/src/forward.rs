@@ -17,12 +17,15 @@ use wire::{Shape, Splice, era::Era};
 use crate::{
     body::Body,
     call::Call,
+    cross,
     failure::{self, Tone},
     finish::Ticket,
+    follow,
     gateway::Lane,
     in_flight::{Begun, Calls},
     own, respond, restore, rewrite,
     route::Trip,
+    session::Session,
     trail::Trail,
 };
 
@@ -31,7 +34,7 @@ const SMALL: u64 = 64 << 10;
 /// Answers whose URIs must be rewritten are held up to this size; larger ones pass as they are, in bytes.
 const REWRITTEN: u64 = 10 << 20;
 /// A client that takes streams is given the head of one after this long without an answer, so that it knows it is heard.
-const HEARD: Duration = Duration::from_secs(5);
+pub(crate) const HEARD: Duration = Duration::from_secs(5);
 
 /// What came of a call.
 pub enum Outcome {
@@ -46,6 +49,8 @@ pub enum Outcome {
     Raw(Body),
     /// Several messages, the last of which is the answer.
     Stream(Box<Trail>),
+    /// Several messages for a legacy session, kept for a while in case it loses its stream.
+    Kept(Arc<Session>, Pin<Box<dyn Stream<Item = Bytes> + Send>>),
     /// Messages for as long as the client listens.
     Listen(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
     /// Nothing to say.
@@ -60,8 +65,15 @@ pub async fn forward(lane: &Lane, call: Call, trip: Trip, ticket: Ticket) -> Res
     if let Some(outcome) = still_wanted(&call, &trip) {
         return Ok(respond::accounted(outcome, ticket));
     }
+    if cross::is_needed(call.era, &trip.server) {
+        return Box::pin(cross::forward(lane, call, trip, ticket)).await;
+    }
     match deliver(lane, &call, &trip).await {
-        Ok(delivered) => follow(lane, call, trip, ticket, delivered).await,
+        Ok(delivered) => hear(lane, call, trip, ticket, delivered).await,
+        // Only now is it known that the server does not speak the caller's era.
+        Err(failure) if failure.kind() == Kind::UnsupportedVersion && cross::is_needed(call.era, &trip.server) => {
+            Box::pin(cross::forward(lane, call, trip, ticket)).await
+        }
         Err(failure) => Err((failure, ticket)),
     }
 }
@@ -127,7 +139,7 @@ async fn deliver(lane: &Lane, call: &Call, trip: &Trip) -> Result<Delivered, Fai
     };
     let sent = tokio::select! {
         sent = timeout(bounds.call_timeout, sending) => sent,
-        () = cancelled => return Err(Failure::client(Kind::Cancelled, "the request was cancelled by its caller")),
+        () = cancelled => return Err(follow::cancelled_by_caller()),
     };
     let (link, answer) = sent.map_err(|_| late(trip, bounds.call_timeout))??;
     Ok(Delivered { link, answer, begun, deadline: Instant::now() + bounds.call_deadline })
@@ -142,7 +154,8 @@ pub(crate) fn late(trip: &Trip, patience: Duration) -> Failure {
 
 async fn lease(lane: &Lane, call: &Call, trip: &Trip) -> Result<Arc<Link>, Failure> {
     let session = call.session.as_ref().filter(|_| call.era == Era::Legacy);
-    if let Some(link) = session.and_then(|session| session.holds.link_to(trip.server.name())) {
+    let held = session.and_then(|session| session.holds.link_to(trip.server.name()));
+    if let Some(link) = held.filter(|link| link.era() == call.era) {
         return Ok(link);
     }
     let want = call.want();
@@ -192,7 +205,7 @@ async fn send(
     Ok(answer)
 }
 
-async fn follow(
+async fn hear(
     lane: &Lane,
     call: Call,
     trip: Trip,
@@ -244,6 +257,10 @@ async fn several(
     let replies = Replies::new(link.clone(), lane.pool.clone(), answer);
     let mut trail = Box::new(Trail::new(call, trip, link, prefixed, replies, begun, deadline, ticket));
     match trail.first(HEARD).await {
+        Some(Ok(message)) if trail.streams(&message) => {
+            trail.say(message);
+            Ok(Outcome::Stream(trail))
+        }
         Some(Ok(message)) => {
             let (call, link, ticket) = trail.into_parts();
             Ok(whole(&call, &link, prefixed, message, StatusCode::OK, ticket))
@@ -257,11 +274,11 @@ fn legacy_status(status: StatusCode) -> StatusCode {
     if status.is_client_error() { status } else { StatusCode::OK }
 }
 
-fn carries_uris(method: &str) -> bool {
+pub(crate) fn carries_uris(method: &str) -> bool {
     matches!(method, "tools/call" | "resources/read" | "prompts/get")
 }
 
-fn prefixed(lane: &Lane, call: &Call) -> bool {
+pub(crate) fn prefixed(lane: &Lane, call: &Call) -> bool {
     match &call.session {
         Some(session) => session.prefixed,
         None => lane.gateway.view(&call.place).is_ok_and(|view| view.prefix),
@@ -308,5 +325,11 @@ fn modern_status(message: &Message) -> StatusCode {
 
 /// A failure as the message that ends a stream.
 pub(crate) fn failed(call: &Call, failure: &Failure) -> Bytes {
-    failure::answer(failure, Tone { era: call.era, id: call.id(), requested: None, serves: (true, true) }).1
+    failure_message(call.era, call.id().unwrap_or_default(), failure)
+}
+
+/// The same for a call that is no longer at hand; `id` is raw, and empty when there is none.
+pub(crate) fn failure_message(era: Era, id: &[u8], failure: &Failure) -> Bytes {
+    let id = Some(id).filter(|id| !id.is_empty());
+    failure::answer(failure, Tone { era, id, requested: None }).1
 }

@@ -14,8 +14,19 @@ use tokio_util::sync::CancellationToken;
 use upstream::{Fleet, Pool, Server};
 
 use crate::{
-    body::Body, budget::Budget, listeners::Listeners, meters::Meters, place::Place, session::Session,
-    sessions::Sessions, views::Views,
+    body::Body,
+    budget::Budget,
+    cross::{
+        guests::Guests,
+        seal::Seal,
+        suspended::{self, Suspended},
+    },
+    listeners::Listeners,
+    meters::Meters,
+    place::Place,
+    session::Session,
+    sessions::Sessions,
+    views::Views,
 };
 
 /// Answers requests that are none of the protocol's: the API, metrics, pages.
@@ -34,6 +45,12 @@ pub struct Gateway {
     pub views: Views,
     /// Modern clients that listen for changes.
     pub listeners: Listeners,
+    /// Modern callers' sessions at legacy servers.
+    pub guests: Guests,
+    /// Modern callers' calls that wait for input.
+    pub suspended: Suspended,
+    /// What seals their states.
+    pub seal: Seal,
     /// What is counted.
     pub meters: Meters,
     /// Room for large request bodies.
@@ -49,7 +66,7 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway for a first plan.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, fleet: Arc<Fleet>, fallback: Fallback) -> Arc<Self> {
+    pub fn new(plan: Arc<Plan>, fleet: Arc<Fleet>, fallback: Fallback, seal: Seal) -> Arc<Self> {
         let budget = Budget::new(plan.limits.held);
         Arc::new(Self {
             plan: ArcSwap::new(plan),
@@ -57,6 +74,9 @@ impl Gateway {
             sessions: Sessions::default(),
             views: Views::default(),
             listeners: Listeners::default(),
+            guests: Guests::default(),
+            suspended: Suspended::default(),
+            seal,
             meters: Meters::default(),
             budget,
             fallback,
@@ -89,20 +109,11 @@ impl Gateway {
         }
     }
 
-    /// The eras that a place serves: those that all its servers speak, as far as known. Modern, legacy.
-    ///
-    /// # Errors
-    /// When the plan has no such place.
-    pub fn eras(&self, place: &Place) -> Result<(bool, bool), Failure> {
-        let servers = self.servers(place)?;
-        let all = |era| servers.iter().all(|server| server.eras().may(era));
-        Ok((all(wire::era::Era::Modern), all(wire::era::Era::Legacy)))
-    }
-
     /// Tends what clients hold, until Hostler stops: changes of lists are told, idle sessions ended.
     pub async fn tend(self: Arc<Self>) {
         let mut generation = self.fleet.generation();
         let mut sweep = tokio::time::interval(std::time::Duration::from_secs(30));
+        let mut suspended = tokio::time::interval(suspended::SWEEP);
         loop {
             tokio::select! {
                 () = self.stopping.cancelled() => return,
@@ -115,7 +126,11 @@ impl Gateway {
                     generation.mark_unchanged();
                     self.tell_changes();
                 }
-                _ = sweep.tick() => self.sessions.sweep(self.plan.load().limits.session_idle),
+                _ = sweep.tick() => {
+                    self.sessions.sweep(self.plan.load().limits.session_idle);
+                    self.guests.sweep();
+                }
+                _ = suspended.tick() => self.suspended.sweep(),
             }
         }
     }

@@ -3,12 +3,18 @@
 use std::hash::BuildHasher;
 
 use bytes::Bytes;
-use foldhash::fast::FixedState;
+use foldhash::quality::RandomState;
 use ground::{Failure, Kind};
 use upstream::Introduction;
-use wire::era::LEGACY;
+use wire::{
+    bridge,
+    era::{Era, LEGACY, Version},
+};
 
 use crate::call::Call;
+
+/// The newest revision with a handshake.
+const NEWEST: Version = Version::V2025_11_25;
 
 /// Reads the parameters of `initialize`.
 ///
@@ -28,13 +34,42 @@ pub fn read(call: &Call) -> Result<Introduction, Failure> {
     Ok(Introduction { profile: profile(capabilities), own: own.clone(), shared: Bytes::from(shared) })
 }
 
+/// How the caller of a modern request introduces itself to a legacy server.
+#[must_use]
+pub fn of_request(call: &Call) -> Introduction {
+    let part = |span: Option<wire::Span>| span.map(|span| call.part(span)).filter(|raw| raw.first() == Some(&b'{'));
+    let capabilities = part(call.envelope.client_capabilities).unwrap_or(b"{}");
+    let gateway = upstream::hello::own_info();
+    let info = part(call.envelope.client_info).unwrap_or(gateway.as_bytes());
+    let params = |info| Bytes::from(bridge::canonical(&bridge::initialize_params(NEWEST, capabilities, info)));
+    Introduction {
+        profile: profile(&bridge::legacy_capabilities(capabilities, NEWEST)),
+        own: params(info),
+        shared: params(gateway.as_bytes()),
+    }
+}
+
+/// The group of clients with the same capabilities that a caller belongs to.
+#[must_use]
+pub fn profile_of(call: &Call) -> Option<u64> {
+    match (&call.session, call.era) {
+        (Some(session), Era::Legacy) => Some(session.introduction().profile),
+        (None, Era::Legacy) => None,
+        (_, Era::Modern) => {
+            let raw = call.part(call.envelope.client_capabilities?);
+            (raw.first() == Some(&b'{')).then(|| profile(&bridge::legacy_capabilities(raw, NEWEST)))
+        }
+    }
+}
+
 /// Clients with equal capabilities get the same number; those with none at all, the gateway's own (0).
 fn profile(capabilities: &[u8]) -> u64 {
-    let compact: Vec<u8> = capabilities.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
-    if compact == b"{}" {
+    static SEED: std::sync::LazyLock<RandomState> = std::sync::LazyLock::new(RandomState::default);
+    let canonical = bridge::canonical(capabilities);
+    if canonical == b"{}" {
         return 0;
     }
-    FixedState::with_seed(0).hash_one(&compact).max(1)
+    SEED.hash_one(&canonical).max(1)
 }
 
 #[cfg(test)]

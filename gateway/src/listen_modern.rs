@@ -12,11 +12,12 @@ use tokio::sync::mpsc;
 use upstream::{Outgoing, Replies, Server, Want};
 use wire::{
     Shape,
+    bridge::Filter,
     era::{Era, MODERN},
     names,
 };
 
-use crate::{call::Call, forward::Outcome, gateway::Lane, listeners::Wish};
+use crate::{call::Call, cross, forward::Outcome, gateway::Lane, listeners::Wish};
 
 /// URIs that one listener may name.
 const URIS: usize = 1000;
@@ -25,10 +26,7 @@ const URIS: usize = 1000;
 ///
 /// # Errors
 /// When the place does not serve the modern era.
-pub fn listen(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
-    if !lane.gateway.eras(&call.place)?.0 {
-        return Err(crate::own::no_modern());
-    }
+pub async fn listen(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
     let view = lane.gateway.view(&call.place)?;
     let id = call.envelope.id.map(|span| call.share(span)).unwrap_or_default();
     let filter = call.envelope.params.and_then(|span| wire::field(call.part(span), "notifications")).unwrap_or(b"{}");
@@ -47,7 +45,7 @@ pub fn listen(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
         .map(std::borrow::Cow::into_owned)
         .collect();
     let changes = lane.gateway.listeners.add(&view.name, wish, id.clone());
-    let (resources, honoured) = listen_at_servers(lane, call, &id, &uris);
+    let (resources, honoured) = listen_at_servers(lane, call, &id, &uris).await;
     let listening = Listening {
         acknowledgement: Some(acknowledgement(&id, wish, &honoured)),
         changes,
@@ -87,7 +85,12 @@ fn acknowledgement(id: &[u8], wish: Wish, uris: &[String]) -> Bytes {
 }
 
 /// Listens to the named resources at the servers they belong to. Returns what arrives and the URIs that are honoured.
-fn listen_at_servers(lane: &Lane, call: &Call, id: &Bytes, uris: &[String]) -> (mpsc::Receiver<Bytes>, Vec<String>) {
+async fn listen_at_servers(
+    lane: &Lane,
+    call: &Call,
+    id: &Bytes,
+    uris: &[String],
+) -> (mpsc::Receiver<Bytes>, Vec<String>) {
     let (to, from) = mpsc::channel(64);
     let mut honoured = Vec::new();
     let Ok(view) = lane.gateway.view(&call.place) else { return (from, honoured) };
@@ -101,6 +104,16 @@ fn listen_at_servers(lane: &Lane, call: &Call, id: &Bytes, uris: &[String]) -> (
         });
         let (shown, own): (Vec<_>, Vec<_>) = mine.unzip();
         if own.is_empty() {
+            continue;
+        }
+        if cross::is_needed(Era::Modern, &server) {
+            let mut filter = Filter { uris: own.iter().cloned().collect(), ..Filter::default() };
+            let Ok((listen, heard)) = cross::listen::join(lane, call, &server, &mut filter, id.clone()).await else {
+                continue;
+            };
+            let granted = shown.into_iter().zip(&own).filter(|(_, own)| filter.uris.contains(*own));
+            honoured.extend(granted.map(|(shown, _)| shown));
+            tokio::spawn(cross::listen::carry(lane.clone(), listen, heard, view.prefix.then_some(server), to.clone()));
             continue;
         }
         honoured.extend(shown);

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use ground::{Failure, Kind};
 use tokio::time::timeout;
-use upstream::{ListKind, Server, Want};
+use upstream::{Catalog, ListKind, Server, Want};
 use wire::era::Era;
 
 use crate::{
     call::Call,
+    cross,
     face::{Face, Shown},
     forward::Outcome,
     gateway::Lane,
-    own,
+    introduce, own,
     place::Place,
 };
 
@@ -22,10 +24,7 @@ use crate::{
 /// `InvalidParams` for a cursor that is none of ours.
 pub async fn page(lane: &Lane, call: &Call, kind: ListKind) -> Result<Outcome, Failure> {
     own::wait_settled(lane, &call.place).await?;
-    if call.era == Era::Modern && !lane.gateway.eras(&call.place)?.0 {
-        return Err(own::no_modern());
-    }
-    let face = face(lane, call)?;
+    let face = face(lane, call).await?;
     let shown = face.list(kind);
     let from = match call.envelope.cursor {
         Some(span) => start(shown, call.part(span))?,
@@ -37,20 +36,11 @@ pub async fn page(lane: &Lane, call: &Call, kind: ListKind) -> Result<Outcome, F
 
 /// The face that this client sees. A legacy client with capabilities of its own may be shown other tools by a server, so
 /// the first look lets those servers get ready for it; it is told when their lists differ.
-fn face(lane: &Lane, call: &Call) -> Result<Arc<Face>, Failure> {
+async fn face(lane: &Lane, call: &Call) -> Result<Arc<Face>, Failure> {
     let view = lane.gateway.view(&call.place)?;
-    let profile = call.session.as_ref().filter(|_| call.era == Era::Legacy).map(|s| s.introduction().profile);
-    if let Some(session) = &call.session
-        && profile.is_some_and(|profile| profile != 0)
-    {
-        for server in lane.gateway.servers(&call.place)?.into_iter().filter(|s| s.eras().legacy == Some(true)) {
-            let want = Want { era: Era::Legacy, introduction: session.introduction(), session: None };
-            let pool = lane.pool.clone();
-            tokio::spawn(async move {
-                // Whether it works is seen by the calls that need it.
-                let _ = server.link(&pool, &want).await;
-            });
-        }
+    let profile = introduce::profile_of(call);
+    if let Some(profile) = profile.filter(|profile| *profile != 0) {
+        Box::pin(prepare(lane, call, profile)).await?;
     }
     if let Some(session) = call.session.as_ref().filter(|session| session.has_catalogs()) {
         let servers = lane.gateway.fleet.all();
@@ -60,6 +50,38 @@ fn face(lane: &Lane, call: &Call) -> Result<Arc<Face>, Failure> {
         return Ok(Arc::new(Face::build(&view, shown)));
     }
     Ok(lane.gateway.views.face(&view, profile, &lane.gateway.fleet))
+}
+
+/// Lets servers get ready for a client whose capabilities may make them show other tools. A modern client, which is told
+/// nothing later unless it listens, waits a little the first time.
+async fn prepare(lane: &Lane, call: &Call, profile: u64) -> Result<(), Failure> {
+    let legacy = |server: &Arc<Server>| server.eras().legacy == Some(true);
+    let servers: Vec<_> = lane.gateway.servers(&call.place)?.into_iter().filter(legacy).collect();
+    let mut learning = Vec::new();
+    for server in servers {
+        let lane = lane.clone();
+        match &call.session {
+            Some(session) if call.era == Era::Legacy => {
+                let want = Want { session: None, ..session.want() };
+                // Whether it works is seen by the calls that need it.
+                tokio::spawn(async move { server.link(&lane.pool, &want).await.is_ok() });
+            }
+            _ if server.knows(profile) || server.eras().modern == Some(true) => {}
+            _ => {
+                let introduction = Arc::new(introduce::of_request(call));
+                let bound = lane.gateway.plan.load().limits.sessions;
+                let seat = lane.gateway.guests.seat(&server, &introduction, false, bound)?;
+                learning.push(tokio::spawn(async move {
+                    if let Ok(link) = seat.guest.link(&lane).await {
+                        server.learn_lists(&lane.pool, profile, &link).await;
+                    }
+                }));
+            }
+        }
+    }
+    // Whoever takes longer goes on learning, for the next look.
+    let _ = timeout(own::PATIENCE, join_all(learning)).await;
+    Ok(())
 }
 
 fn write(era: Era, kind: ListKind, shown: &[Shown], from: usize, until: usize) -> Vec<u8> {
@@ -113,14 +135,22 @@ pub fn may_be_remembered(call: &Call) -> bool {
 /// server can be asked, or nothing is remembered of it.
 pub async fn remembered(lane: &Lane, call: &Call, server: &Arc<Server>) -> Option<Outcome> {
     let kind = ListKind::of_method(&call.method)?;
-    let want = call.want();
     let catalog = server.catalog(None);
+    if cross::is_needed(call.era, server) {
+        let reachable = server.is_up() || catalog.list(kind).is_empty();
+        return if reachable { None } else { whole(call, kind, &catalog) };
+    }
+    let want = call.want();
     if server.open_link(&want).is_some() || catalog.list(kind).is_empty() {
         return None;
     }
     if matches!(timeout(own::PATIENCE, server.link(&lane.pool, &want)).await, Ok(Ok(_))) {
         return None;
     }
+    whole(call, kind, &catalog)
+}
+
+fn whole(call: &Call, kind: ListKind, catalog: &Catalog) -> Option<Outcome> {
     let shown: Vec<_> =
         catalog.list(kind).iter().map(|entry| Shown { key: entry.key.clone(), raw: entry.raw.clone() }).collect();
     own::result(call, &write(call.era, kind, &shown, 0, shown.len())).ok()

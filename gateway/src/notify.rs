@@ -1,10 +1,10 @@
 //! What clients send that asks for no answer: notifications, and their answers to servers' requests.
 
 use ground::{Failure, Kind};
-use upstream::OnDrop;
+use upstream::{Message, OnDrop};
 use wire::{Shape, Splice, era::Era};
 
-use crate::{call::Call, forward::Outcome, gateway::Lane, place::Place};
+use crate::{asked::Asker, call::Call, cross, forward::Outcome, gateway::Lane, place::Place};
 
 /// Takes a notification or an answer.
 ///
@@ -28,8 +28,15 @@ async fn answer(lane: &Lane, call: &Call) -> Result<(), Failure> {
     let Some((session, id)) = call.session.as_ref().zip(call.envelope.id) else {
         return Err(Failure::client(Kind::InvalidRequest, "an answer needs a session and an id"));
     };
-    let Some((link, original)) = session.asked.take(call.part(id)) else {
-        return Err(Failure::client(Kind::InvalidRequest, "no server waits for an answer with this id"));
+    let (link, original) = match session.asked.take(call.part(id)) {
+        Some((_, Asker::Server(link, original))) => (link, original),
+        Some((number, Asker::Call(waiting))) => {
+            let message = Message { body: call.body.clone(), envelope: call.envelope };
+            // A call that waits has room for each of its answers; one that is over has no use for them.
+            let _ = waiting.try_send((number, message));
+            return Ok(());
+        }
+        None => return Err(Failure::client(Kind::InvalidRequest, "no server waits for an answer with this id")),
     };
     let mut splice = Splice::new(call.body.clone());
     splice.replace(id, original);
@@ -40,7 +47,7 @@ async fn answer(lane: &Lane, call: &Call) -> Result<(), Failure> {
 fn initialized(lane: &Lane, call: &Call) {
     let (Place::Server(name), Some(session)) = (&call.place, &call.session) else { return };
     let Some(server) = lane.gateway.fleet.get(name) else { return };
-    let (want, session, lane) = (call.want(), session.clone(), lane.clone());
+    let (want, session, lane) = (cross::want(session, &server), session.clone(), lane.clone());
     tokio::spawn(async move {
         if session.holds.approach(&server)
             && let Ok(link) = server.link(&lane.pool, &want).await
@@ -67,7 +74,8 @@ async fn pass_on(lane: &Lane, call: &Call) {
         return;
     }
     let Some(session) = &call.session else { return };
-    for link in session.holds.links() {
+    // A server of the modern era has no session to hear of it.
+    for link in session.holds.links().into_iter().filter(|link| link.era() == Era::Legacy) {
         let mut out = call.outgoing(&[], None);
         out.on_drop = OnDrop::Forget;
         if let Err(failure) = link.tell(&lane.pool, out).await {

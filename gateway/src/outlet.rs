@@ -43,6 +43,8 @@ struct State {
     /// Counts the readers there have been; only the newest reads.
     reader: u64,
     reading: bool,
+    /// The reader is let go once it has all there is, to come back after this time.
+    pause: Option<Duration>,
 }
 
 impl State {
@@ -96,7 +98,16 @@ impl Outlet {
     /// An empty stream.
     #[must_use]
     pub fn new(number: u64, primed: bool) -> Arc<Self> {
-        let state = State { kept: VecDeque::new(), bytes: 0, next: 1, sent: 0, done: false, reader: 0, reading: false };
+        let state = State {
+            kept: VecDeque::new(),
+            bytes: 0,
+            next: 1,
+            sent: 0,
+            done: false,
+            reader: 0,
+            reading: false,
+            pause: None,
+        };
         Arc::new(Self { number, primed, state: Mutex::new(state), wake: Notify::new(), room: Notify::new() })
     }
 
@@ -148,6 +159,17 @@ impl Outlet {
         self.wake.notify_one();
     }
 
+    /// Lets the client go for a while, as its server does (SEP-1699). Revisions before 2025-11-25 do not know of that, and
+    /// keep their stream.
+    pub fn pause(&self, retry: Duration) {
+        let mut state = self.state.lock();
+        if self.primed && state.reading {
+            state.pause = Some(retry);
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
     /// Says that no message will be added.
     pub fn finish(&self) {
         self.state.lock().done = true;
@@ -167,6 +189,7 @@ impl Outlet {
         let reader = {
             let mut state = self.state.lock();
             state.reader += 1;
+            state.pause = None;
             state.reading = true;
             if let Some(after) = after {
                 state.sent = after;
@@ -174,8 +197,9 @@ impl Outlet {
             state.reader
         };
         self.wake.notify_waiters();
-        let prime = self.primed && after.is_none();
-        let reading = Reading { outlet: self.clone(), reader, prime };
+        // Also a stream that is taken up again begins with an event by which it can be taken up once more.
+        let prime = self.primed.then(|| after.unwrap_or_default());
+        let reading = Reading { outlet: self.clone(), reader, prime, parted: false };
         stream::unfold(reading, |mut reading| async move {
             let chunk = reading.next().await?;
             Some((chunk, reading))
@@ -229,10 +253,14 @@ impl Outlet {
 struct Reading {
     outlet: Arc<Outlet>,
     reader: u64,
-    prime: bool,
+    /// The number of the empty event that is still to be sent.
+    prime: Option<u64>,
+    /// It has been told when to come back.
+    parted: bool,
 }
 
 enum Step {
+    Part(Duration),
     Send(Bytes),
     Wait,
     End,
@@ -241,15 +269,19 @@ enum Step {
 impl Reading {
     async fn next(&mut self) -> Option<Bytes> {
         let outlet = self.outlet.clone();
-        if std::mem::take(&mut self.prime) {
+        if let Some(number) = self.prime.take() {
             let mut prime = Vec::new();
-            encode(&outlet.event_id(0), b"", &mut prime);
+            encode(&outlet.event_id(number), b"", &mut prime);
             return Some(prime.into());
         }
         loop {
             let wake = outlet.wake.notified();
             match self.step() {
                 Step::Send(chunk) => return Some(chunk),
+                Step::Part(retry) => {
+                    self.parted = true;
+                    return Some(format!("retry: {}\n\n", retry.as_millis()).into());
+                }
                 Step::End => return None,
                 Step::Wait => {}
             }
@@ -268,7 +300,11 @@ impl Reading {
         // What is kept is in rising order, and nearly always only its last part is unsent.
         let first = state.kept.partition_point(|(number, _)| *number <= sent);
         let Some((number, message)) = state.kept.get(first) else {
-            return if state.done { Step::End } else { Step::Wait };
+            return match state.pause.take() {
+                _ if self.parted || state.done => Step::End,
+                Some(retry) => Step::Part(retry),
+                None => Step::Wait,
+            };
         };
         let (number, message) = (*number, message.clone());
         let lost = state.sent(number);
@@ -324,9 +360,25 @@ mod tests {
         let (stream, after) = Outlet::parse_event_id("3-1").unwrap();
         assert_eq!(stream, 3);
         let rest: Vec<_> = outlet.read(Some(after)).collect().await;
-        assert_eq!(rest.len(), 2);
-        assert!(text(&rest[0]).contains("id: 3-2") && text(&rest[0]).contains("{\"b\":2}"));
-        assert!(text(&rest[1]).contains("{\"c\":3}"));
+        assert_eq!(rest.len(), 3);
+        assert!(text(&rest[0]).contains("id: 3-1") && !text(&rest[0]).contains('{'), "it can be resumed once more");
+        assert!(text(&rest[1]).contains("id: 3-2") && text(&rest[1]).contains("{\"b\":2}"));
+        assert!(text(&rest[2]).contains("{\"c\":3}"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_is_let_go_is_told_when_to_come_back_and_finds_the_rest() {
+        let outlet = Outlet::new(4, true);
+        let mut reading = Box::pin(outlet.read(None));
+        assert!(text(&reading.next().await.unwrap()).contains("id: 4-0"));
+        outlet.pause(Duration::from_millis(100));
+        assert_eq!(text(&reading.next().await.unwrap()), "retry: 100\n\n");
+        assert!(reading.next().await.is_none());
+        drop(reading);
+        outlet.push(Bytes::from_static(b"{\"a\":1}"));
+        outlet.finish();
+        let rest: Vec<_> = outlet.read(Some(0)).collect().await;
+        assert!(text(&rest[1]).contains("{\"a\":1}"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,15 +8,17 @@ use bytes::Bytes;
 use ground::{Failure, Kind};
 use http::StatusCode;
 use tokio::time::timeout;
-use upstream::{ListKind, Server, Want};
+use upstream::{Link, ListKind, Server, Want};
 use wire::{
     Splice,
+    bridge::Hints,
     era::{Era, LEGACY, MODERN, Version},
 };
 
 use crate::{
     body::Body,
     call::Call,
+    cross,
     forward::Outcome,
     gateway::Lane,
     introduce, level, listen_modern, lists,
@@ -41,7 +43,7 @@ pub async fn answer(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
         "ping" if !modern => result(call, b"{}"),
         "server/discover" if modern => discover(lane, call).await,
         "logging/setLevel" if !modern => set_level(lane, call).await,
-        "subscriptions/listen" if modern => listen_modern::listen(lane, call),
+        "subscriptions/listen" if modern => listen_modern::listen(lane, call).await,
         method => match ListKind::of_method(method) {
             Some(kind) => lists::page(lane, call, kind).await,
             None => Err(Failure::client(Kind::MethodNotFound, format!("Method not found: {method}"))),
@@ -69,10 +71,6 @@ pub async fn initialize(lane: &Lane, call: &Call, wire: Wire) -> Result<(Arc<Ses
         asked.ok_or_else(|| Failure::client(Kind::InvalidParams, "`params` of initialize lacks `protocolVersion`"))?;
     let version = Version::parse(&asked).filter(|v| v.era() == Era::Legacy).unwrap_or(Version::V2025_11_25);
     wait_settled(lane, &call.place).await?;
-    if !lane.gateway.eras(&call.place)?.1 {
-        let text = "a server at this endpoint speaks only revision 2026-07-28 and later, so it offers no handshake";
-        return Err(Failure::client(Kind::UnsupportedVersion, text));
-    }
     if let Some(session) = &call.session {
         session.introduce(version, introduction);
         let greeting = greet(lane, session, version).await?;
@@ -115,9 +113,8 @@ async fn greet(lane: &Lane, session: &Arc<Session>, version: Version) -> Result<
 /// The greeting of the server itself: fresh if it is quick, else remembered.
 async fn greeting_of(lane: &Lane, session: &Arc<Session>, name: &str, version: Version) -> Result<Vec<u8>, Failure> {
     let server = lane.gateway.fleet.get(name).ok_or_else(|| Place::Server(name.to_owned()).unknown())?;
-    let want = Want { era: Era::Legacy, introduction: session.introduction(), session: Some(session.peer()) };
     session.holds.approach(&server);
-    let fresh = match timeout(PATIENCE, server.link(&lane.pool, &want)).await {
+    let fresh = match timeout(PATIENCE, link(lane, session, &server)).await {
         Ok(Ok(link)) => {
             session.hold(&server, &link);
             link.hello().map(|hello| hello.result.clone())
@@ -128,12 +125,30 @@ async fn greeting_of(lane: &Lane, session: &Arc<Session>, name: &str, version: V
         }
         Err(_) => None,
     };
-    let greeting = fresh.or_else(|| server.greeting(version.as_str(), Era::Legacy));
-    Ok(match greeting {
+    let crosses = cross::is_needed(Era::Legacy, &server);
+    let remembered =
+        || if crosses { server.greeting(MODERN, Era::Modern) } else { server.greeting(version.as_str(), Era::Legacy) };
+    Ok(match fresh.or_else(remembered) {
+        Some(greeting) if crosses => wire::bridge::initialize_result(&greeting, version, unnamed(name).as_bytes()),
         Some(greeting) => with_version(greeting, version).to_vec(),
         // Nothing is known: everything is promised, and the lists say what there really is.
         None => own_result(version, Promise::ALL, name, None),
     })
+}
+
+/// The session's link, in the era that the server proves to speak.
+async fn link(lane: &Lane, session: &Session, server: &Arc<Server>) -> Result<Arc<Link>, Failure> {
+    match server.link(&lane.pool, &cross::want(session, server)).await {
+        Err(failure) if failure.kind() == Kind::UnsupportedVersion => {
+            server.link(&lane.pool, &cross::want(session, server)).await
+        }
+        opened => opened,
+    }
+}
+
+/// The identity of a server that did not tell any.
+fn unnamed(name: &str) -> String {
+    format!("{{\"name\":{},\"version\":\"0\"}}", wire::quote(name))
 }
 
 /// The server's own words, but for the revision that this client asked for.
@@ -149,17 +164,20 @@ fn with_version(greeting: Bytes, version: Version) -> Bytes {
 }
 
 /// What a greeting promises.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Promise {
     prompts: bool,
     resources: bool,
     subscribe: bool,
     completions: bool,
     logging: bool,
+    /// Of a single server: its extensions, whose methods the view passes on.
+    extensions: Option<Bytes>,
 }
 
 impl Promise {
-    const ALL: Self = Self { prompts: true, resources: true, subscribe: true, completions: true, logging: true };
+    const ALL: Self =
+        Self { prompts: true, resources: true, subscribe: true, completions: true, logging: true, extensions: None };
 
     /// What at least one server has. A server of which nothing is known may have anything.
     fn of(servers: &[Arc<Server>]) -> Self {
@@ -174,10 +192,17 @@ impl Promise {
             sum.completions |= features.completions;
             sum.logging |= features.logging;
         }
+        if let [only] = servers {
+            let greeting = only.greeting(MODERN, Era::Modern);
+            sum.extensions = greeting.and_then(|greeting| {
+                let extensions = wire::field(wire::field(&greeting, "capabilities")?, "extensions")?;
+                Some(greeting.slice_ref(extensions))
+            });
+        }
         sum
     }
 
-    fn capabilities(self, legacy: bool) -> String {
+    fn capabilities(&self) -> String {
         let mut text = "{\"tools\":{\"listChanged\":true}".to_owned();
         if self.prompts {
             text.push_str(",\"prompts\":{\"listChanged\":true}");
@@ -188,8 +213,11 @@ impl Promise {
         if self.completions {
             text.push_str(",\"completions\":{}");
         }
-        if self.logging && legacy {
+        if self.logging {
             text.push_str(",\"logging\":{}");
+        }
+        if let Some(extensions) = &self.extensions {
+            text.push_str(&format!(",\"extensions\":{}", String::from_utf8_lossy(extensions)));
         }
         text.push('}');
         text
@@ -207,7 +235,7 @@ fn own_result(version: Version, promise: Promise, name: &str, instructions: Opti
     format!(
         "{{\"protocolVersion\":\"{}\",\"capabilities\":{},\"serverInfo\":{{\"name\":{},\"version\":\"{}\"}}{instructions}}}",
         version.as_str(),
-        promise.capabilities(true),
+        promise.capabilities(),
         wire::quote(name),
         ground::VERSION,
     )
@@ -216,33 +244,50 @@ fn own_result(version: Version, promise: Promise, name: &str, instructions: Opti
 
 async fn discover(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
     wait_settled(lane, &call.place).await?;
-    if !lane.gateway.eras(&call.place)?.0 {
-        return Err(no_modern());
-    }
     let view = lane.gateway.view(&call.place)?;
     let promise = Promise::of(&lane.gateway.servers(&call.place)?);
     let instructions =
         view.instructions.as_deref().map(|text| format!(",\"instructions\":{}", wire::quote(text))).unwrap_or_default();
     let text = format!(
-        "{{\"resultType\":\"complete\",\"supportedVersions\":[\"{MODERN}\"],\"capabilities\":{}{instructions},\"ttlMs\":0,\
+        "{{\"resultType\":\"complete\",\"supportedVersions\":[{}],\"capabilities\":{}{instructions},\"ttlMs\":0,\
          \"cacheScope\":\"private\",\"_meta\":{}}}",
-        promise.capabilities(false),
+        versions().map(|version| wire::quote(version.as_str())).collect::<Vec<_>>().join(","),
+        promise.capabilities(),
         own_meta(),
     );
     result(call, text.as_bytes())
+}
+
+/// The revisions that every endpoint serves.
+fn versions() -> impl Iterator<Item = Version> {
+    std::iter::once(MODERN).chain(LEGACY).filter_map(Version::parse)
+}
+
+/// What a legacy server says of itself, as a modern caller takes it.
+///
+/// # Errors
+/// Never; for the convenience of callers.
+pub async fn discover_of(lane: &Lane, call: &Call, server: &Arc<Server>) -> Result<Outcome, Failure> {
+    let remembered = || server.greeting(LEGACY[0], Era::Legacy);
+    if remembered().is_none() {
+        // Opened for Hostler itself, whose link is the one that is kept; it may only be starting.
+        let _ = timeout(PATIENCE, server.link(&lane.pool, &Want::own(Era::Legacy))).await;
+    }
+    let versions: Vec<_> = versions().collect();
+    let found = match remembered() {
+        Some(greeting) => wire::bridge::discover_result(&greeting, &versions, Hints::default()),
+        None => {
+            let promised = own_result(Version::V2025_11_25, Promise::ALL, server.name().as_str(), None);
+            wire::bridge::discover_result(&promised, &versions, Hints::default())
+        }
+    };
+    result(call, &found)
 }
 
 /// The identity that results of the gateway's own carry.
 #[must_use]
 pub fn own_meta() -> String {
     format!("{{\"io.modelcontextprotocol/serverInfo\":{}}}", upstream::hello::own_info())
-}
-
-/// The failure of a modern request where a server speaks only legacy revisions.
-#[must_use]
-pub fn no_modern() -> Failure {
-    let text = "a server at this endpoint speaks only revisions with a handshake, so the endpoint offers those";
-    Failure::client(Kind::UnsupportedVersion, text)
 }
 
 /// Waits a little until the eras of servers of which nothing is known have been found out.
@@ -279,7 +324,7 @@ async fn set_level(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
     if let Some(session) = &call.session {
         session.set_level(rank);
         for link in session.holds.links() {
-            restore::restore(lane, session, &link).await;
+            restore::say_level(lane, &link, session.peer(), rank).await;
         }
     }
     result(call, b"{}")

@@ -36,7 +36,7 @@ pub async fn walk(lane: &Lane, place: Place, request: Request<Incoming>) -> Resp
 
 /// One message on Streamable HTTP.
 pub async fn one(lane: &Lane, place: Place, headers: &HeaderMap, body: Bytes, envelope: Envelope) -> Response<Body> {
-    let tone = respond::Caller::of(&place, &envelope, &body, headers);
+    let tone = respond::Caller::of(&envelope, &body, headers);
     let call = match enter::streamable(&lane.gateway, place, headers, body, envelope) {
         Ok(call) => call,
         Err(failure) => return respond::failed(lane, &failure, &tone, None),

@@ -8,7 +8,10 @@ use ground::Failure;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
-use upstream::http::carrier::{SESSION, VERSION};
+use upstream::{
+    Pause,
+    http::carrier::{SESSION, VERSION},
+};
 use wire::{Envelope, era::Era};
 
 use crate::{
@@ -39,24 +42,22 @@ pub struct Caller {
     era: Era,
     id: Option<Bytes>,
     requested: Option<String>,
-    place: Place,
 }
 
 impl Caller {
     /// What a message says of its caller.
     #[must_use]
-    pub fn of(place: &Place, envelope: &Envelope, body: &Bytes, headers: &HeaderMap) -> Self {
+    pub fn of(envelope: &Envelope, body: &Bytes, headers: &HeaderMap) -> Self {
         let era = enter::era(envelope, Some(headers));
         let id = envelope.id.map(|span| body.slice(span.start as usize..span.end as usize));
         let in_body =
             envelope.protocol_version.and_then(|span| wire::text(span.of(body))).map(std::borrow::Cow::into_owned);
         let in_header = || headers.get(VERSION).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        Self { era, id, requested: in_body.or_else(in_header), place: place.clone() }
+        Self { era, id, requested: in_body.or_else(in_header) }
     }
 
-    fn tone(&self, lane: &Lane) -> Tone<'_> {
-        let serves = lane.gateway.eras(&self.place).unwrap_or((true, true));
-        Tone { era: self.era, id: self.id.as_deref(), requested: self.requested.as_deref(), serves }
+    fn tone(&self) -> Tone<'_> {
+        Tone { era: self.era, id: self.id.as_deref(), requested: self.requested.as_deref() }
     }
 }
 
@@ -102,7 +103,7 @@ pub fn failed(lane: &Lane, failure: &Failure, caller: &Caller, ticket: Option<Ti
         lane.gateway.meters.refused.get_or_create(&Refusal { kind: failure.kind().word() }).inc();
         tracing::debug!(%failure, "request refused");
     }
-    let (status, bytes) = failure::answer(failure, caller.tone(lane));
+    let (status, bytes) = failure::answer(failure, caller.tone());
     let body = Body::whole(bytes);
     json(
         status,
@@ -146,8 +147,11 @@ pub fn outcome(outcome: Outcome) -> Response<Body> {
         Outcome::Whole { status, body } => json(status, body),
         Outcome::Raw(body) => events(body),
         Outcome::Listen(messages) => events(Body::stream(sse(messages))),
+        Outcome::Kept(session, messages) => events(Body::stream(pump(&session, Arc::default(), messages))),
         Outcome::Stream(trail) => match trail.session().cloned() {
-            Some(session) if trail.era() == Era::Legacy => events(Body::stream(pump(&session, trail))),
+            Some(session) if trail.era() == Era::Legacy => {
+                events(Body::stream(pump(&session, trail.pause(), Box::pin(messages(trail)))))
+            }
             _ => events(Body::stream(sse(Box::pin(messages(trail))))),
         },
     }
@@ -178,19 +182,29 @@ fn sse(messages: Pin<Box<dyn Stream<Item = Bytes> + Send>>) -> impl Stream<Item 
 
 /// A legacy client that loses its stream has not cancelled its call: the answer is followed to its end by a task, kept
 /// for a while, and read from there, now or after a resumption.
-fn pump(session: &Arc<Session>, mut trail: Box<Trail>) -> impl Stream<Item = Bytes> + Send + use<> {
+fn pump(
+    session: &Arc<Session>,
+    pause: Arc<Pause>,
+    mut messages: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
+) -> impl Stream<Item = Bytes> + Send + use<> {
     let outlet = session.stream();
     let held = Arc::downgrade(session);
     let events = outlet.read(None);
     tokio::spawn(async move {
-        while let Some(message) = trail.next().await {
-            outlet.offer(message).await;
+        loop {
+            tokio::select! {
+                message = messages.next() => match message {
+                    Some(message) => outlet.offer(message).await,
+                    None => break,
+                },
+                retry = pause.next() => outlet.pause(retry),
+            }
         }
         outlet.finish();
         // A client that lost its stream comes back for it soon, or never.
         let number = outlet.number();
         // The call is over: its id is free again, its link and account are let go.
-        drop((trail, outlet));
+        drop((messages, outlet));
         tokio::time::sleep(RESUMABLE).await;
         if let Some(session) = held.upgrade() {
             session.forget_stream(number);

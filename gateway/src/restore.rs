@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use upstream::{Link, Outgoing};
+use upstream::{Link, Outgoing, PeerId};
 use wire::era::Era;
 
 use crate::{gateway::Lane, level, session::Session};
@@ -10,16 +10,25 @@ use crate::{gateway::Lane, level, session::Session};
 /// Says a session's log level and subscriptions on a link that it holds from now on. What fails is logged: the call that
 /// needed the link goes on.
 pub async fn restore(lane: &Lane, session: &Arc<Session>, link: &Arc<Link>) {
-    let offers_logging = link.hello().is_some_and(|hello| hello.features.logging);
-    if let Some(word) = level::word(session.level())
-        && offers_logging
-    {
-        let params = format!("{{\"level\":\"{word}\"}}");
-        say(lane, link, "logging/setLevel", &params).await;
+    if link.era() == Era::Modern {
+        // Each request says its level there, and what is subscribed to is heard by the link itself.
+        return session.subscriptions_at(link.server()).iter().for_each(|uri| link.subscribe(session.peer(), uri));
     }
+    say_level(lane, link, session.peer(), session.level()).await;
     for uri in session.subscriptions_at(link.server()) {
         let params = format!("{{\"uri\":{}}}", wire::quote(&uri));
         say(lane, link, "resources/subscribe", &params).await;
+    }
+}
+
+/// Lets a server send log messages from a level on, as long as nobody else on the link wants more.
+pub async fn say_level(lane: &Lane, link: &Arc<Link>, peer: PeerId, wanted: u8) {
+    let offers_logging = link.hello().is_some_and(|hello| hello.features.logging);
+    if link.era() == Era::Modern || wanted == level::UNSET || !offers_logging {
+        return;
+    }
+    if let Some(word) = link.levels().want(peer, wanted).and_then(level::word) {
+        say(lane, link, "logging/setLevel", &format!("{{\"level\":\"{word}\"}}")).await;
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     enter,
     face::{self, Face, Origin},
     gateway::Gateway,
+    introduce,
     place::Place,
 };
 
@@ -47,10 +48,39 @@ pub fn request(gateway: &Gateway, call: &Call) -> Result<Route, Failure> {
         // That era has no handshake, and a server of both must not be led into one that all its callers share.
         return Err(Failure::client(Kind::MethodNotFound, "Method not found: initialize"));
     }
-    match &call.place {
+    let route = match &call.place {
         Place::Server(name) => untouched(gateway, call, name),
         Place::View(_) => federated(gateway, call),
+    }?;
+    if let Route::Server(trip) = &route {
+        mirrored(call, trip)?;
     }
+    Ok(route)
+}
+
+/// Arguments that a tool wants in headers must stand there as they stand in the body. A server that is reached in the
+/// modern era over HTTP sees to it itself; for all others the gateway is where headers end ("Server Validation").
+fn mirrored(call: &Call, trip: &Trip) -> Result<(), Failure> {
+    if call.era == Era::Legacy || call.session.is_some() || call.method != "tools/call" {
+        return Ok(());
+    }
+    let Some(name) = &trip.name else { return Ok(()) };
+    let catalog = trip.server.catalog(None);
+    let wanted = catalog.headers(name);
+    let remote = matches!(trip.server.spec().origin, upstream::spec::Origin::Remote(_));
+    if wanted.is_empty() || remote && trip.server.eras().may(Era::Modern) {
+        return Ok(());
+    }
+    let arguments = call.envelope.arguments.map_or(&b"{}"[..], |span| call.part(span));
+    for header in wanted {
+        let mut received = call.headers.iter().filter(|(key, _)| header.name.eq_ignore_ascii_case(key.as_str()));
+        let value = received.next().map(|(_, value)| value.to_str().unwrap_or("\u{0}"));
+        if !header.agrees(value, arguments) {
+            let text = format!("the header {} and the argument that it mirrors differ", header.name);
+            return Err(Failure::client(Kind::HeaderMismatch, text));
+        }
+    }
+    Ok(())
 }
 
 fn untouched(gateway: &Gateway, call: &Call, name: &str) -> Result<Route, Failure> {
@@ -83,19 +113,42 @@ fn federated(gateway: &Gateway, call: &Call) -> Result<Route, Failure> {
         }
         "completion/complete" if call.envelope.ref_uri.is_some() => (ListKind::Resources, call.envelope.ref_uri),
         "completion/complete" => (ListKind::Prompts, call.envelope.ref_name),
-        _ => return Ok(Route::Own),
+        _ => return Ok(unknown_here(gateway, call, &view)),
     };
     let lacks = || Failure::client(Kind::InvalidParams, format!("`params` of {} lacks the name or URI", call.method));
     let span = span.ok_or_else(lacks)?;
     let asked = wire::text(call.part(span)).ok_or_else(lacks)?;
     let profile = call.session.as_ref().filter(|_| call.era == Era::Legacy).map(|s| s.introduction().profile);
     let face = gateway.views.face(&view, profile, &gateway.fleet);
-    let known = known(&face, kind, &asked);
+    // What a server shows only to callers with certain capabilities stands in the face of those.
+    let special = || known(&gateway.views.face(&view, introduce::profile_of(call), &gateway.fleet), kind, &asked);
+    let known = known(&face, kind, &asked).or_else(|| (call.era == Era::Modern).then(special).flatten());
     let listed = known.is_some();
     let origin = known.or_else(|| unlisted(&view, kind, &asked).map(Arc::new)).ok_or_else(|| missing(kind, &asked))?;
     let server = gateway.fleet.get(origin.server.as_str()).ok_or_else(|| missing(kind, &asked))?;
     let edits = if *origin.name == *asked { Vec::new() } else { vec![(span, Bytes::from(wire::quote(&origin.name)))] };
     Ok(Route::Server(Trip { server, edits, name: Some(origin.name.clone()), listed }))
+}
+
+/// Methods of extensions: a view of one server offers what that server has; of several, nobody can tell whose is meant.
+fn unknown_here(gateway: &Gateway, call: &Call, view: &View) -> Route {
+    let own = matches!(
+        &*call.method,
+        "ping"
+            | "initialize"
+            | "server/discover"
+            | "logging/setLevel"
+            | "subscriptions/listen"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
+    ) || ListKind::of_method(&call.method).is_some();
+    let server = match &view.selections[..] {
+        [only] if !own => gateway.fleet.get(only.server.as_str()),
+        _ => None,
+    };
+    let name = enter::is_of_task(&call.method).then(|| enter::task_id(&call.envelope, &call.body)).flatten();
+    let name = name.and_then(wire::text).map(Arc::from);
+    server.map_or(Route::Own, |server| Route::Server(Trip { server, edits: Vec::new(), name, listed: false }))
 }
 
 fn known(face: &Face, kind: ListKind, asked: &str) -> Option<Arc<Origin>> {

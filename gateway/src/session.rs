@@ -13,10 +13,21 @@ use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use ground::ServerName;
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use upstream::{Catalog, Introduction, Link, Message, Peer, PeerId, Server};
-use wire::{Shape, Splice, era::Version};
+use upstream::{Catalog, Introduction, Link, Message, Peer, PeerId, Server, Want};
+use wire::{
+    Shape, Splice,
+    era::{Era, Version},
+};
 
-use crate::{asked::Asked, holds::Holds, in_flight::Calls, level, outlet::Outlet, place::Place, rewrite};
+use crate::{
+    asked::{Asked, Asker},
+    holds::Holds,
+    in_flight::Calls,
+    level,
+    outlet::Outlet,
+    place::Place,
+    rewrite,
+};
 
 /// A client that never came back after its greeting is taken for lost after this long.
 const UNUSED: Duration = Duration::from_secs(300);
@@ -113,6 +124,28 @@ impl Session {
     #[must_use]
     pub fn introduction(&self) -> Arc<Introduction> {
         self.introduction.lock().clone()
+    }
+
+    /// What the session asks of a server's doors in its own era.
+    #[must_use]
+    pub fn want(&self) -> Want {
+        Want { era: Era::Legacy, introduction: self.introduction(), session: Some(self.peer), alone: false }
+    }
+
+    /// The client's capabilities, raw, as a modern server takes them.
+    #[must_use]
+    pub fn capabilities(&self) -> Vec<u8> {
+        wire::bridge::modern_capabilities(wire::field(&self.introduction().own, "capabilities").unwrap_or(b"{}"))
+    }
+
+    /// The client's name and version, raw.
+    #[must_use]
+    pub fn client_info(&self) -> Bytes {
+        let own = self.introduction().own.clone();
+        match wire::field(&own, "clientInfo").filter(|info| info.first() == Some(&b'{')) {
+            Some(info) => own.slice_ref(info),
+            None => Bytes::from(upstream::hello::own_info()),
+        }
     }
 
     /// Notes that the client is there, and has its greeting.
@@ -249,7 +282,7 @@ impl Session {
         let envelope = &message.envelope;
         let mut splice = Splice::new(message.body.clone());
         if envelope.kind == Shape::Request {
-            let number = self.asked.note(link, message.share(envelope.id?));
+            let number = self.asked.note(Asker::Server(link.clone(), message.share(envelope.id?)));
             splice.replace(envelope.id?, Bytes::from(number.to_string()));
         }
         match &*message.method() {
@@ -285,7 +318,7 @@ impl Session {
 
     /// On a link of its own, the server itself knows what the session subscribed to.
     fn subscribed(&self, link: &Arc<Link>, uri: &str) -> bool {
-        link.is_http()
+        (link.is_http() && link.era() == Era::Legacy)
             || self
                 .subscriptions
                 .lock()
@@ -332,7 +365,7 @@ impl Peer for Session {
 
     fn lost(&self, link: &Arc<Link>) {
         self.holds.lost(link);
-        self.asked.forget(link);
+        self.asked.forget_link(link);
         self.catalogs.lock().remove(link.server());
     }
 }

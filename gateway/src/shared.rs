@@ -142,6 +142,8 @@ async fn message(lane: &Lane, session: &Arc<Session>, body: Bytes) {
         body,
         envelope,
         session: Some(session.clone()),
+        credential: None,
+        passed_on: false,
         headers: Vec::new(),
         streams: true,
     };
@@ -151,8 +153,7 @@ async fn message(lane: &Lane, session: &Arc<Session>, body: Bytes) {
     match take(lane, session, call).await {
         Ok(outcome) => answer(session, outcome).await,
         Err((failure, _ticket)) if request => {
-            let serves = lane.gateway.eras(&session.place).unwrap_or((true, true));
-            let tone = Tone { era, id: id.as_deref(), requested: requested.as_deref(), serves };
+            let tone = Tone { era, id: id.as_deref(), requested: requested.as_deref() };
             session.outlet.offer(failure::answer(&failure, tone).1).await;
         }
         Err((failure, _)) => tracing::debug!(%failure, "a message of a client was dropped"),
@@ -187,7 +188,7 @@ async fn answer(session: &Arc<Session>, outcome: Outcome) {
             Err(error) => tracing::debug!(%error, "an answer broke off"),
         },
         Outcome::Stream(trail) => forward_all(session, Box::pin(respond::messages(trail))).await,
-        Outcome::Listen(messages) => forward_all(session, messages).await,
+        Outcome::Listen(messages) | Outcome::Kept(_, messages) => forward_all(session, messages).await,
     }
 }
 

@@ -3,12 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use ground::{Failure, Kind};
-use tokio::time::{Instant, timeout, timeout_at};
-use upstream::{Link, Message, Peer, Replies};
+use ground::Failure;
+use tokio::time::{Instant, timeout};
+use upstream::{Link, Message, Pause, Peer, Replies};
 use wire::{Shape, era::Era};
 
-use crate::{call::Call, finish::Ticket, forward, in_flight::Begun, route::Trip};
+use crate::{call::Call, finish::Ticket, follow, forward, in_flight::Begun, route::Trip, session::Wire};
+
+/// A lone answer up to this size may be an event, in bytes: it is kept for a while in case the client lost its stream.
+const EVENT: usize = 64 << 10;
 
 /// The messages of one answer.
 pub struct Trail {
@@ -44,7 +47,12 @@ impl Trail {
     /// may be, several.
     pub(crate) async fn first(&mut self, patience: Duration) -> Option<Result<Message, Failure>> {
         let event = if self.call.streams {
-            timeout(patience, self.event()).await.ok()?
+            let pause = self.replies.pause().clone();
+            tokio::select! {
+                event = timeout(patience, self.event()) => event.ok()?,
+                // The client is let go for as long as the server wants to be left alone.
+                () = pause.begins() => return None,
+            }
         } else {
             // This client takes only the answer: what comes before it is handed to its session, or lost.
             self.answer_alone().await
@@ -74,35 +82,12 @@ impl Trail {
 
     /// The next message from the server, within the call's time and unless the caller gives it up.
     async fn event(&mut self) -> Result<Message, Failure> {
-        let patience = self.trip.server.spec().bounds.call_timeout;
-        // A stream of subscriptions may be silent for days.
-        let silent = self.call.method == "subscriptions/listen";
-        let until = if silent { far() } else { (Instant::now() + patience).min(self.deadline) };
         let bell = self.begun.as_ref().map(|begun| begun.cancelled.clone());
-        let cancelled = async {
-            match bell {
-                Some(bell) => bell.notified().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            event = timeout_at(until, self.replies.next()) => match event {
-                Ok(Some(event)) => event,
-                Ok(None) => Err(self.link.gone()),
-                Err(_) => {
-                    self.give_up();
-                    Err(forward::late(&self.trip, patience))
-                }
-            },
-            () = cancelled => Err(Failure::client(Kind::Cancelled, "the request was cancelled by its caller")),
+        // A stream of subscriptions may be silent for days.
+        if self.call.method == "subscriptions/listen" {
+            return self.replies.next().await.unwrap_or_else(|| Err(self.link.gone()));
         }
-    }
-
-    /// Tells the server that nobody waits any more.
-    fn give_up(&self) {
-        if let Some(number) = self.replies.number() {
-            self.link.give_up(number, "no answer in time");
-        }
+        follow::next(&mut self.replies, &self.link, &self.trip, self.deadline, bell).await
     }
 
     /// The next message as the client is to see it; `None` after the last.
@@ -171,6 +156,24 @@ impl Trail {
         }
     }
 
+    /// Says the answer as one message of a stream: it was the first one read.
+    pub(crate) fn say(&mut self, answer: Message) {
+        self.held = Some(Ok(answer));
+    }
+
+    /// Whether a client gets even a lone answer on a stream of its own, as servers of the official SDKs give it: on
+    /// sessions of Streamable HTTP, from servers that do so or have no answers of another kind.
+    pub(crate) fn streams(&self, answer: &Message) -> bool {
+        let session = self.call.session.as_ref().filter(|_| self.call.era == Era::Legacy && self.call.streams);
+        session.is_some_and(|session| session.wire == Wire::Streamable) && answer.body.len() <= EVENT
+    }
+
+    /// The pauses that the server makes in its stream.
+    #[must_use]
+    pub fn pause(&self) -> Arc<Pause> {
+        self.replies.pause().clone()
+    }
+
     /// The session, on the transports that have one.
     #[must_use]
     pub fn session(&self) -> Option<&Arc<crate::session::Session>> {
@@ -186,9 +189,4 @@ impl Trail {
     pub(crate) fn into_parts(self) -> (Call, Arc<Link>, Ticket) {
         (self.call, self.link, self.ticket)
     }
-}
-
-/// Far enough for a stream that has no end of its own.
-fn far() -> Instant {
-    Instant::now() + Duration::from_secs(365 * 24 * 3600)
 }

@@ -35,6 +35,10 @@ impl Collector for Gauges {
     fn encode(&self, mut out: DescriptorEncoder<'_>) -> fmt::Result {
         if let Some(gateway) = self.0.upgrade() {
             gauge(&mut out, "hostler_sessions", "Client sessions", whole(gateway.sessions.len()))?;
+            let guests = "Sessions at legacy servers for modern callers";
+            gauge(&mut out, "hostler_guests", guests, whole(gateway.guests.count()))?;
+            let suspended = "Calls that wait for their callers' input";
+            gauge(&mut out, "hostler_suspended_calls", suspended, whole(gateway.suspended.count()))?;
             servers(&mut out, &gateway)?;
         }
         process(&mut out)

@@ -12,7 +12,7 @@ use std::{
 
 use admin::{InstanceStatus, LogLine, LogLines, Ready, ServerStatus, State, View};
 use anyhow::{Context, Result};
-use gateway::{Body, Gateway, Lane};
+use gateway::{Body, Gateway, Lane, cross::seal::Seal};
 use http_body_util::BodyExt;
 use plan::Plan;
 use store::Memories;
@@ -44,6 +44,16 @@ pub struct Running {
     lanes: Vec<thread::JoinHandle<io::Result<()>>>,
 }
 
+/// What states handed to clients are sealed with: the key that the nodes share, else this node's own.
+fn seal(plan: &Plan) -> Result<Seal> {
+    let material = match &plan.cluster.key {
+        Some(key) => key.reveal().as_bytes().to_vec(),
+        None => store::key::of_node(&plan.state_dir).context("the key in the state folder cannot be used")?,
+    };
+    let node = plan.cluster.advertise.clone().unwrap_or_default();
+    Seal::new(&material, node).map_err(|failure| anyhow::anyhow!("{failure}"))
+}
+
 /// Has as many files open at once as the system allows, and says when that is fewer than the plan may need.
 pub fn allow_files(plan: &Plan) {
     let wanted = plan.files(cores());
@@ -70,10 +80,11 @@ pub fn start(control: &Runtime, mut plan: Plan) -> Result<Running> {
     plan.listen.address = free_address(plan.listen.address)?;
     let memories = Memories::open(&plan.state_dir)
         .with_context(|| format!("the state folder {} cannot be used (`state_dir`)", plan.state_dir.display()))?;
+    let seal = seal(&plan)?;
     let plan = Arc::new(plan);
     let fleet = Fleet::new(control.handle().clone(), memories);
     let window = Arc::new(Window(OnceLock::new()));
-    let gateway = Gateway::new(plan.clone(), fleet.clone(), fallback(window.clone()));
+    let gateway = Gateway::new(plan.clone(), fleet.clone(), fallback(window.clone()), seal);
     let _ = window.0.set(gateway.clone());
     Gauges::register(&gateway);
     let lanes = lanes(&gateway, &plan)?;

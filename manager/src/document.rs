@@ -30,6 +30,9 @@ pub(crate) struct Document {
     pub log: Option<Log>,
     /// Which requests the gateway accepts.
     pub http: Option<Http>,
+    /// What nodes that serve the same clients must know of each other.
+    #[garde(dive)]
+    pub cluster: Option<Cluster>,
     /// Bounds on what clients may send and hold.
     #[garde(dive)]
     pub limits: Option<Limits>,
@@ -83,6 +86,20 @@ pub(crate) struct Http {
     pub allow_unauthenticated_remote: Option<bool>,
 }
 
+/// What nodes that serve the same clients must know of each other.
+#[derive(Default, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cluster {
+    /// Secret of at least 32 characters, the same on all nodes. One is made and kept in the state folder when absent.
+    #[garde(length(min = 32, max = 4096))]
+    #[schemars(extend("writeOnly" = true))]
+    pub key: Option<String>,
+    /// URL at which the other nodes reach this one.
+    #[garde(skip)]
+    #[schemars(extend("examples" = ["http://10.0.0.5:7400"]))]
+    pub advertise: Option<String>,
+}
+
 /// Bounds on what clients may send and hold.
 #[derive(Default, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
@@ -119,6 +136,14 @@ pub(crate) struct Limits {
     #[garde(range(min = 1, max = 65_536))]
     #[schemars(extend("default" = 256))]
     pub session_calls: Option<usize>,
+    /// Calls of modern clients at legacy servers that wait for their callers' input, 1 to 1000000.
+    #[garde(range(min = 1, max = 1_000_000))]
+    #[schemars(extend("default" = 1000))]
+    pub suspended: Option<usize>,
+    /// How long each of them waits before it is cancelled, 1s to 24h.
+    #[garde(custom(period("1s", "24h")))]
+    #[schemars(extend("default" = "10m"))]
+    pub suspend: Option<Period>,
     /// Messages in one batch, 1 to 10000.
     #[garde(range(min = 1, max = 10_000))]
     #[schemars(extend("default" = 100))]

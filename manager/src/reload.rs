@@ -240,6 +240,10 @@ fn kept_from_first(plan: &mut Plan, first: &Plan) -> Vec<&'static str> {
     if plan.state_dir != first.state_dir {
         keys.push("state_dir");
     }
+    if plan.cluster != first.cluster {
+        keys.push("cluster");
+    }
+    plan.cluster = first.cluster.clone();
     if plan.log.json != first.log.json {
         keys.push("log.format");
     }

@@ -18,6 +18,8 @@ pub struct Plan {
     pub listen: Listen,
     /// Who may connect.
     pub guards: Guards,
+    /// What other nodes share with this one. A change needs a restart of Hostler.
+    pub cluster: Cluster,
     /// Bounds on clients.
     pub limits: Limits,
     /// The servers, sorted by name.
@@ -47,6 +49,39 @@ pub struct Listen {
     pub address: SocketAddr,
     /// Data-plane threads; one for each core when absent.
     pub threads: Option<usize>,
+}
+
+/// What nodes that serve the same clients must know of each other.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cluster {
+    /// The key that all nodes share; each makes its own when absent.
+    pub key: Option<Secret>,
+    /// The URL at which other nodes reach this one, without a slash at its end.
+    pub advertise: Option<String>,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps a text secret.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself, for the one who needs it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// Checks made before a request is read.
@@ -79,6 +114,10 @@ pub struct Limits {
     pub session_idle: Duration,
     /// Calls in flight in one session.
     pub session_calls: usize,
+    /// Calls of modern clients at legacy servers that wait for their callers' input.
+    pub suspended: usize,
+    /// How long each of them waits.
+    pub suspend: Duration,
     /// Messages in one batch (revision 2025-03-26).
     pub batch: usize,
     /// Entries on a page of a list.
@@ -102,6 +141,8 @@ impl Default for Limits {
             sessions: 100_000,
             session_idle: Duration::from_secs(24 * 3600),
             session_calls: 256,
+            suspended: 1000,
+            suspend: Duration::from_secs(600),
             batch: 100,
             page: 500,
             header_timeout: Duration::from_secs(30),

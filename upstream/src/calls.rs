@@ -6,6 +6,7 @@ use bytes::Bytes;
 use ground::{Failure, Kind, Retry};
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
+use tokio::time::Instant;
 use wire::{Shape, era::Era};
 
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     link::{Link, Transport},
     message::Message,
     mux::{DEPTH, Event, Exchange},
+    pause::Pause,
 };
 
 /// How often a broken stream of a legacy server is taken up again before the call fails.
@@ -43,7 +45,9 @@ pub enum Answer {
 }
 
 impl Answer {
-    pub(crate) fn http(response: Response<PooledBody>, slot: Slot) -> Self {
+    /// An HTTP answer of which only the head has been read.
+    #[must_use]
+    pub fn http(response: Response<PooledBody>, slot: Slot) -> Self {
         let media = media(response.headers());
         Self::Http { response, media, slot }
     }
@@ -54,13 +58,14 @@ pub struct Replies {
     link: Arc<Link>,
     pool: Arc<Pool>,
     from: From,
+    pause: Arc<Pause>,
     finished: bool,
 }
 
 enum From {
     Exchange(Exchange),
     Whole { response: Option<Response<PooledBody>>, _slot: Slot },
-    Events { events: Events, last: Option<Bytes>, wait: Duration, resumes: u32, _slot: Slot },
+    Events { events: Events, last: Option<Bytes>, wait: Duration, resumes: u32, again: Option<Instant>, _slot: Slot },
 }
 
 impl Replies {
@@ -74,11 +79,12 @@ impl Replies {
                 last: None,
                 wait: RESUME_AFTER,
                 resumes: 0,
+                again: None,
                 _slot: slot,
             },
             Answer::Http { response, slot, .. } => From::Whole { response: Some(response), _slot: slot },
         };
-        Self { link, pool, from, finished: false }
+        Self { link, pool, from, pause: Arc::default(), finished: false }
     }
 
     /// The id by which the server knows the call, where it differs from the caller's.
@@ -88,6 +94,12 @@ impl Replies {
             From::Exchange(exchange) => Some(exchange.number()),
             _ => None,
         }
+    }
+
+    /// The pauses that the server makes in its stream.
+    #[must_use]
+    pub fn pause(&self) -> &Arc<Pause> {
+        &self.pause
     }
 
     /// The next message; `None` after the answer or a failure. Cancel-safe but for a resumption under way.
@@ -112,8 +124,23 @@ impl Replies {
 
     async fn next_event(&mut self) -> Event {
         let Transport::Http(carrier) = self.link.transport() else { return Err(self.link.gone()) };
-        let From::Events { events, last, wait, resumes, .. } = &mut self.from else { return Err(self.link.gone()) };
+        let From::Events { events, last, wait, resumes, again, .. } = &mut self.from else {
+            return Err(self.link.gone());
+        };
         loop {
+            if let Some(at) = *again {
+                tokio::time::sleep_until(at).await;
+                let response = carrier.get(&self.pool, last.as_ref()).await?;
+                if response.status() != StatusCode::OK || media(response.headers()) != Media::Events {
+                    return Err(carrier.endpoint.failure(
+                        Kind::Broken,
+                        Retry::MaybeSent,
+                        "did not take up its stream again",
+                    ));
+                }
+                *events = Events::new(response.into_body(), self.link.bound);
+                *again = None;
+            }
             let broken = match events.next(&carrier.endpoint).await {
                 Ok(Some(event)) => {
                     if let Some(id) = event.id.filter(|id| !id.is_empty()) {
@@ -136,12 +163,8 @@ impl Replies {
                 return Err(broken);
             }
             *resumes += 1;
-            tokio::time::sleep(*wait).await;
-            let response = carrier.get(&self.pool, last.as_ref()).await?;
-            if response.status() != StatusCode::OK || media(response.headers()) != Media::Events {
-                return Err(broken);
-            }
-            *events = Events::new(response.into_body(), self.link.bound);
+            *again = Some(Instant::now() + *wait);
+            self.pause.tell(*wait);
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use foldhash::{HashSet, HashSetExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use ground::{Failure, Kind, Retry};
 use wire::{
     Shape,
     era::{Era, MODERN},
+    param_header::{ParamHeader, param_headers},
 };
 
 use crate::{
@@ -121,6 +122,8 @@ pub struct Entry {
 pub struct Catalog {
     lists: [Vec<Entry>; 4],
     keys: [HashSet<String>; 4],
+    /// Of tools that ask for some of their arguments in headers: which.
+    headers: HashMap<String, Vec<ParamHeader>>,
 }
 
 impl Catalog {
@@ -136,15 +139,45 @@ impl Catalog {
         self.keys[kind.index()].contains(key)
     }
 
-    /// Puts a list in place. Entries without a key are left out; of entries with the same key the first is kept.
+    /// The entry of this key.
+    #[must_use]
+    pub fn entry(&self, kind: ListKind, key: &str) -> Option<&Entry> {
+        self.list(kind).iter().find(|entry| entry.key == key)
+    }
+
+    /// The headers that a call of a tool must carry beside its arguments; none for nearly every tool.
+    #[must_use]
+    pub fn headers(&self, tool: &str) -> &[ParamHeader] {
+        if self.headers.is_empty() {
+            return &[];
+        }
+        self.headers.get(tool).map_or(&[], Vec::as_slice)
+    }
+
+    /// Puts a list in place. Entries without a key are left out, and so are tools whose `x-mcp-header` break the rules;
+    /// of entries with the same key the first is kept.
     pub fn set(&mut self, kind: ListKind, raws: impl Iterator<Item = Bytes>) {
         let mut seen = HashSet::new();
+        let mut headers = HashMap::new();
         let entries = raws.filter_map(|raw| {
             let key = wire::text(wire::field(&raw, kind.key())?)?.into_owned();
+            if kind == ListKind::Tools {
+                match param_headers(wire::field(&raw, "inputSchema").unwrap_or_default()) {
+                    Ok(wanted) if wanted.is_empty() => {}
+                    Ok(wanted) => _ = headers.insert(key.clone(), wanted),
+                    Err(invalid) => {
+                        tracing::warn!(tool = key, %invalid, "a tool is left out: its definition breaks the rules");
+                        return None;
+                    }
+                }
+            }
             seen.insert(key.clone()).then_some(Entry { key, raw })
         });
         self.lists[kind.index()] = entries.take(ENTRIES).collect();
         self.keys[kind.index()] = seen;
+        if kind == ListKind::Tools {
+            self.headers = headers;
+        }
     }
 }
 

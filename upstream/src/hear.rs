@@ -71,6 +71,13 @@ impl Link {
         }
     }
 
+    /// Tells all sessions on the link.
+    pub(crate) fn tell_all(self: &Arc<Self>, message: &Message) {
+        for peer in self.audience(&[]) {
+            peer.deliver(self, message.clone());
+        }
+    }
+
     fn hand_out(self: &Arc<Self>, message: Message, only: &[PeerId]) {
         let audience = self.audience(only);
         if message.envelope.kind == Shape::Request {

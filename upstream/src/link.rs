@@ -22,8 +22,10 @@ use wire::{
 use crate::{
     calls::Answer,
     catalog::Catalog,
+    ear::Ear,
     hello::Hello,
     http::{carrier::Carrier, pool::Pool},
+    levels::Levels,
     message::{Method, Outgoing},
     mux::Mux,
     peer::{Peer, PeerId},
@@ -59,6 +61,10 @@ pub struct Link {
     pub(crate) home: Arc<Pool>,
     /// It belongs to one client session alone.
     exclusive: bool,
+    /// What is heard of a modern server unasked.
+    ear: Ear,
+    /// The levels of log messages that those on it want.
+    levels: Levels,
     /// Who wants to hear of which resource.
     subscribers: Mutex<HashMap<String, HashSet<PeerId>>>,
 }
@@ -90,6 +96,8 @@ impl Link {
             bound: spec.bounds.message,
             home,
             exclusive,
+            ear: Ear::default(),
+            levels: Levels::default(),
             subscribers: Mutex::new(HashMap::new()),
         })
     }
@@ -154,7 +162,9 @@ impl Link {
 
     /// Notes that a session wants to hear of a resource.
     pub fn subscribe(&self, peer: PeerId, uri: &str) {
-        self.subscribers.lock().entry(uri.to_owned()).or_default().insert(peer);
+        let mut subscribers = self.subscribers.lock();
+        subscribers.entry(uri.to_owned()).or_default().insert(peer);
+        self.ear.want(subscribers.keys().cloned());
     }
 
     /// Ends that. True when nobody else wants to hear of it.
@@ -165,8 +175,21 @@ impl Link {
         let last = peers.is_empty();
         if last {
             subscribers.remove(uri);
+            self.ear.want(subscribers.keys().cloned());
         }
         last
+    }
+
+    /// What is heard of a modern server unasked.
+    #[must_use]
+    pub fn ear(&self) -> &Ear {
+        &self.ear
+    }
+
+    /// The levels of log messages that those on it want.
+    #[must_use]
+    pub fn levels(&self) -> &Levels {
+        &self.levels
     }
 
     /// Fetches the server's lists over this link.
@@ -290,10 +313,14 @@ impl Link {
     /// Ends that.
     pub fn detach(&self, peer: PeerId) {
         self.peers.lock().retain(|(id, weak)| *id != peer && weak.strong_count() > 0);
-        self.subscribers.lock().retain(|_, peers| {
+        self.levels.forget(peer);
+        let mut subscribers = self.subscribers.lock();
+        subscribers.retain(|_, peers| {
             peers.remove(&peer);
             !peers.is_empty()
         });
+        self.ear.want(subscribers.keys().cloned());
+        drop(subscribers);
         self.touch();
     }
 

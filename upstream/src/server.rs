@@ -72,6 +72,8 @@ pub struct Server {
     /// Rung when a link says that a list changed.
     pub(crate) changed: Arc<Notify>,
     pub(crate) stopping: CancellationToken,
+    /// It has sent a request to a client before.
+    pub(crate) asks: std::sync::atomic::AtomicBool,
     pub(crate) restarts: std::sync::atomic::AtomicU64,
     pub(crate) processes: Mutex<HashMap<u64, u32>>,
     pub(crate) tasks: tokio_util::task::TaskTracker,
@@ -102,6 +104,7 @@ impl Server {
             stderr: Arc::new(StderrRing::new()),
             changed: Arc::new(Notify::new()),
             stopping: CancellationToken::new(),
+            asks: std::sync::atomic::AtomicBool::new(false),
             restarts: std::sync::atomic::AtomicU64::new(0),
             processes: Mutex::new(HashMap::new()),
             tasks: tokio_util::task::TaskTracker::new(),
@@ -153,7 +156,8 @@ impl Server {
     /// Who shares the link that a caller would get.
     #[must_use]
     pub fn share(&self, want: &Want) -> Share {
-        let alone = self.spec.isolation == Isolation::Session || matches!(self.spec.origin, Origin::Remote(_));
+        let alone =
+            want.alone || self.spec.isolation == Isolation::Session || matches!(self.spec.origin, Origin::Remote(_));
         match (want.era, want.session) {
             (Era::Modern, _) => Share::Modern,
             (Era::Legacy, Some(session)) if alone => Share::Session(session),
@@ -296,6 +300,23 @@ impl Server {
             Era::Legacy => "speaks only revision 2026-07-28 and later",
         };
         self.failure(Kind::UnsupportedVersion, what)
+    }
+
+    /// Whether it has ever sent a request to a client since Hostler started.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.asks.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Notes that it sends requests to clients.
+    pub fn note_asks(&self) {
+        self.asks.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Whether any link to it is open.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.doors.lock().values().any(|door| door.open_link().is_some())
     }
 
     /// For how long it has been part of the fleet.

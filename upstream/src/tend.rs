@@ -11,13 +11,12 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use wire::era::Era;
 
 use crate::{
-    calls::Replies,
     catalog::{self, Catalog, ListKind},
     door::{Door, Stand},
+    ear,
     hello::own_info,
     http::pool::Pool,
     link::{Link, Transport},
-    message::Outgoing,
     server::{Server, fingerprint},
     want::{Introduction, Share, Want},
 };
@@ -41,7 +40,7 @@ impl Want {
         );
         let params = Bytes::from(params);
         let introduction = Introduction { profile: OWN_PROFILE, own: params.clone(), shared: params };
-        Self { era, introduction: Arc::new(introduction), session: None }
+        Self { era, introduction: Arc::new(introduction), session: None, alone: false }
     }
 }
 
@@ -104,7 +103,7 @@ impl Server {
         let server = self.clone();
         tokio::spawn(async move {
             if share == Share::Modern {
-                tokio::spawn(listen_own(link.clone(), pool.clone()));
+                tokio::spawn(ear::listen(link.clone(), pool.clone()));
             }
             if !matches!(share, Share::Session(_)) {
                 server.refresh(&pool, share, &link).await;
@@ -164,6 +163,17 @@ impl Server {
             Err(_) => return tracing::warn!(server = %self.name(), "the lists were not told in time"),
         };
         self.place(share, catalog);
+    }
+
+    /// Learns what the server shows to callers with certain capabilities, from a link of theirs.
+    pub async fn learn_lists(self: &Arc<Self>, pool: &Arc<Pool>, profile: u64, link: &Arc<Link>) {
+        self.refresh(pool, Share::Profile(profile), link).await;
+    }
+
+    /// Whether that is known.
+    #[must_use]
+    pub fn knows(&self, profile: u64) -> bool {
+        self.profiles.lock().contains_key(&profile)
     }
 
     fn place(self: &Arc<Self>, share: Share, catalog: Catalog) {
@@ -268,44 +278,6 @@ impl Server {
             tracing::warn!(server = %self.name(), "the server's tasks did not end in time");
         }
     }
-}
-
-/// Listens to a modern server's list changes for as long as the link lives: in that era nobody is told unasked.
-async fn listen_own(link: Arc<Link>, pool: Arc<Pool>) {
-    let listening = async {
-        loop {
-            if let Err(failure) = listen_once(&link, &pool).await {
-                tracing::debug!(server = %link.server(), %failure, "not listening to changes of lists");
-                if failure.kind() == ground::Kind::MethodNotFound {
-                    return;
-                }
-            }
-            sleep(Duration::from_secs(5)).await;
-        }
-    };
-    tokio::select! { () = listening => {}, () = async { link.closing().cancelled().await } => {} }
-}
-
-async fn listen_once(link: &Arc<Link>, pool: &Arc<Pool>) -> Result<(), ground::Failure> {
-    let meta = wire::build::modern_meta(wire::era::MODERN, own_info().as_bytes(), b"{}", None);
-    let filter =
-        b"\"notifications\":{\"toolsListChanged\":true,\"promptsListChanged\":true,\"resourcesListChanged\":true}";
-    let params = [b"{\"_meta\":".as_slice(), &meta, b",", filter, b"}"].concat();
-    let body = wire::build::request(b"\"hostler-listen\"", "subscriptions/listen", Some(&params));
-    let Ok(out) = Outgoing::own(body, Era::Modern) else { return Ok(()) };
-    let answer = link.call(pool, out, None).await?;
-    let mut replies = Replies::new(link.clone(), pool.clone(), answer);
-    while let Some(event) = replies.next().await {
-        let message = event?;
-        if message.envelope.kind == wire::Shape::Error {
-            let text = "the server offers no subscriptions";
-            return Err(ground::Failure::server(ground::Kind::MethodNotFound, link.server(), ground::Retry::No, text));
-        }
-        if message.method().ends_with("/list_changed") {
-            link.ring();
-        }
-    }
-    Ok(())
 }
 
 fn raw(bytes: &Bytes) -> Option<Box<RawValue>> {

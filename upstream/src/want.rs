@@ -29,6 +29,8 @@ pub struct Want {
     pub introduction: Arc<Introduction>,
     /// Its session, where it has one.
     pub session: Option<PeerId>,
+    /// It shares an instance with nobody, whatever the server's isolation.
+    pub alone: bool,
 }
 
 /// A legacy client's introduction.

@@ -114,7 +114,7 @@ impl Client {
             br#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}"#,
         );
         let introduction = Introduction { profile: 7, own: params.clone(), shared: params };
-        Want { era: Era::Legacy, introduction: Arc::new(introduction), session: Some(self.id) }
+        Want { era: Era::Legacy, introduction: Arc::new(introduction), session: Some(self.id), alone: false }
     }
 
     fn hear(&self) {

@@ -130,6 +130,24 @@ pub async fn logs_when_asked(client: Client, place: &Place) {
     assert_eq!(heard, [vec!["info", "error"], vec![], vec!["debug", "info", "error"]], "{}", seen.what());
 }
 
+/// A session hears log messages from the level on that it set. Legacy clients.
+pub async fn logs_at_the_sessions_level(client: Client, place: &Place) {
+    let params = json!({ "name": "noisy", "levels": ["info", "error", "debug"], "session": true });
+    let seen = client.run(place, "logged_call", params).await;
+    let rounds = seen.observed()["rounds"].as_array().unwrap();
+    let heard: Vec<Vec<&str>> = rounds.iter().map(|round| each(&round["messages"], "level")).collect();
+    assert_eq!(heard, [vec!["info", "error"], vec!["error"], vec!["debug", "info", "error"]], "{}", seen.what());
+}
+
+/// Who subscribed to a resource is told of its updates, under the name by which it knows the resource. Legacy clients at a
+/// server of the modern era.
+pub async fn updates_subscribed_sessions(client: Client, place: &Place) {
+    let trigger = json!({ "name": "touch", "arguments": { "uri": "note://fixed" } });
+    let seen = client.run(place, "subscription", json!({ "uri": "note://fixed", "trigger": trigger })).await;
+    let observed = seen.observed();
+    assert_eq!(observed["updates"][0]["uri"], place.uri("note://fixed"), "{}: {observed:#}", seen.what());
+}
+
 /// Who listens for a resource is told of its updates, under the name by which it knows the resource.
 pub async fn updates_subscribers(client: Client, place: &Place) {
     // The tool takes the URI as the server knows it.

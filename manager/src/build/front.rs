@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
 };
 
-use plan::{Guards, Listen, Log};
+use plan::{Cluster, Guards, Listen, Log, Secret};
 
 use crate::{
     build::Build,
@@ -53,6 +53,19 @@ impl Build<'_> {
             );
         }
         Guards { any_host: remote && allowed && hosts.is_empty(), hosts, origins }
+    }
+
+    pub(super) fn cluster(&mut self, cluster: document::Cluster) -> Cluster {
+        let at = Key::root().name("cluster").name("advertise");
+        let advertise = cluster.advertise.and_then(|text| {
+            let url = text.parse::<http::Uri>().ok().filter(is_plain_url);
+            if url.is_none() {
+                let remedy = "write a URL with scheme, host and port: `http://10.0.0.5:7400`";
+                self.error(&at, format!("{} is not the URL of a node", self.shown(&at)), Some(remedy));
+            }
+            url.map(|_| text.trim_end_matches('/').to_owned())
+        });
+        Cluster { key: cluster.key.map(Secret::new), advertise }
     }
 
     /// The entries of a list that a check accepts, in the form it gives them; others are told.
@@ -111,6 +124,8 @@ impl Build<'_> {
             sessions: set.sessions.unwrap_or(default.sessions),
             session_idle: set.session_idle.map_or(default.session_idle, |period| period.0),
             session_calls: set.session_calls.unwrap_or(default.session_calls),
+            suspended: set.suspended.unwrap_or(default.suspended),
+            suspend: set.suspend.map_or(default.suspend, |period| period.0),
             batch: set.batch.unwrap_or(default.batch),
             page: set.page.unwrap_or(default.page),
             header_timeout: set.header_timeout.map_or(default.header_timeout, |period| period.0),
@@ -137,6 +152,13 @@ impl Build<'_> {
 
 const HOST_REMEDY: &str = "write a host name alone, without scheme, port and path: `gateway.example.com`";
 const ORIGIN_REMEDY: &str = "write scheme, host and port if it is not the usual one: `https://app.example.com`";
+
+/// A URL of scheme, host and port alone.
+fn is_plain_url(url: &http::Uri) -> bool {
+    matches!(url.scheme_str(), Some("http" | "https"))
+        && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+        && url.path_and_query().is_none_or(|path| path == "/")
+}
 
 /// A host name or an address without port, in lower case.
 fn host(text: &str) -> Option<String> {

@@ -47,10 +47,11 @@ impl Build<'_> {
         let guards = self.guards(document.http.take().unwrap_or_default(), &listen);
         let log = self.log(document.log.take().unwrap_or_default());
         let state_dir = self.state_dir(document.state_dir.as_deref());
+        let cluster = self.cluster(document.cluster.take().unwrap_or_default());
         let limits = self.limits(&document.limits.take().unwrap_or_default());
         let fleet = self.fleet(&mut document);
         let views = self.views(document.federated.take(), document.virtual_servers.take().unwrap_or_default(), &fleet);
-        Plan { listen, guards, limits, servers: fleet.enabled, views, log, state_dir }
+        Plan { listen, guards, cluster, limits, servers: fleet.enabled, views, log, state_dir }
     }
 
     /// Reports values outside of their bounds.

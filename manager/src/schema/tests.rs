@@ -108,7 +108,7 @@ fn the_documented_defaults_are_those_in_force() {
         "servers": {"a": {"command": "x", "args": [], "env": {}, "enabled": true}},
         "federated": {"prefix": true},
     });
-    assert_eq!(written["limits"].as_object().unwrap().len(), 13);
+    assert_eq!(written["limits"].as_object().unwrap().len(), 15);
     assert_eq!(written["defaults"].as_object().unwrap().len(), 9);
     let plain = load("servers: {a: {command: x}}").unwrap();
     assert_eq!(load(&written.to_string()).unwrap().plan, plain.plan);
@@ -140,7 +140,7 @@ fn the_documented_bounds_are_those_that_are_checked() {
             checked += 1;
         }
     }
-    assert_eq!(checked, 21);
+    assert_eq!(checked, 23);
 }
 
 /// What must be set too, so that two keys do not contradict each other.
@@ -162,10 +162,11 @@ fn neighbours(least: &str, most: &str) -> (Option<String>, String) {
 }
 
 /// The tables of the documentation: under which path the keys of each definition stand.
-const TABLES: [(&str, &str); 9] = [
+const TABLES: [(&str, &str); 10] = [
     ("", ""),
     ("`log`", "Log"),
     ("`http`", "Http"),
+    ("`cluster`", "Cluster"),
     ("`limits`", "Limits"),
     ("`servers.<name>`", "Server"),
     ("`defaults`", "Tuning"),
