@@ -84,10 +84,38 @@ async fn the_bridge_carries_the_modern_era_where_the_endpoint_has_it() {
 }
 
 #[tokio::test]
-async fn a_client_behind_the_bridge_falls_back_where_one_server_is_legacy_only() {
+async fn a_client_behind_the_bridge_speaks_modern_whatever_stands_behind() {
     let gateway = gateway().await;
     for client in [Client::Ts2Auto, Client::PythonAuto] {
         let seen = client.run(&gateway.connect(&[]), "handshake", json!({})).await;
-        assert_eq!(seen.observed()["era"], "legacy", "{}", seen.what());
+        assert_eq!(seen.observed()["era"], "modern", "{}", seen.what());
+    }
+}
+
+#[tokio::test]
+async fn each_transport_carries_legacy_sessions_to_a_modern_server() {
+    let gateway = Setting::of([server::both_as(&["stdio", "modern"])]).start().await;
+    for place in
+        [gateway.sse("/servers/both/sse"), gateway.ws("/servers/both/ws"), gateway.connect(&["--server", "both"])]
+    {
+        both::answers_calls(Client::Ts1, &place).await;
+        both::reports_progress(Client::Ts1, &place).await;
+        both::lets_a_call_be_cancelled(Client::Ts1, &place).await;
+        both::elicits(Client::Ts1, &place).await;
+        both::samples(Client::Ts1, &place).await;
+        both::updates_subscribed_sessions(Client::Ts1, &place).await;
+    }
+}
+
+#[tokio::test]
+async fn the_bridge_carries_modern_clients_to_a_legacy_server() {
+    let gateway = Setting::of([server::both_as(&["stdio", "legacy"])]).start().await;
+    for client in Client::FOR_MODERN {
+        let place = gateway.connect(&["--server", "both"]);
+        both::answers_calls(client, &place).await;
+        both::reports_progress(client, &place).await;
+        both::lets_a_call_be_cancelled(client, &place).await;
+        both::elicits(client, &place).await;
+        both::logs_when_asked(client, &place).await;
     }
 }

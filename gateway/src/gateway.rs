@@ -158,8 +158,8 @@ impl Gateway {
                 session.outlet.push(wire::build::notification(method, None).into());
             }
         }
-        for change in changes.iter().filter(|c| c.profile.is_none()) {
-            self.listeners.changed(&change.view, &change.lists);
+        for change in &changes {
+            self.listeners.changed(&change.view, change.profile, &change.lists);
         }
     }
 

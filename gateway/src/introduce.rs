@@ -57,7 +57,9 @@ pub fn profile_of(call: &Call) -> Option<u64> {
         (None, Era::Legacy) => None,
         (_, Era::Modern) => {
             let raw = call.part(call.envelope.client_capabilities?);
-            (raw.first() == Some(&b'{')).then(|| profile(&bridge::legacy_capabilities(raw, NEWEST)))
+            let declared = (raw.first() == Some(&b'{')).then(|| profile(&bridge::legacy_capabilities(raw, NEWEST)));
+            // Who declares nothing sees what Hostler itself sees.
+            declared.filter(|profile| *profile != 0)
         }
     }
 }

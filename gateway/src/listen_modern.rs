@@ -17,7 +17,7 @@ use wire::{
     names,
 };
 
-use crate::{call::Call, cross, forward::Outcome, gateway::Lane, listeners::Wish};
+use crate::{call::Call, cross, forward::Outcome, gateway::Lane, introduce, listeners::Wish};
 
 /// URIs that one listener may name.
 const URIS: usize = 1000;
@@ -44,7 +44,10 @@ pub async fn listen(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
         .take(URIS)
         .map(std::borrow::Cow::into_owned)
         .collect();
-    let changes = lane.gateway.listeners.add(&view.name, wish, id.clone());
+    let profile = introduce::profile_of(call);
+    // What is shown now is what changes are told against.
+    let _ = lane.gateway.views.face(&view, profile, &lane.gateway.fleet);
+    let changes = lane.gateway.listeners.add(&view.name, profile, wish, id.clone());
     let (resources, honoured) = listen_at_servers(lane, call, &id, &uris).await;
     let listening = Listening {
         acknowledgement: Some(acknowledgement(&id, wish, &honoured)),

@@ -33,6 +33,8 @@ impl Wish {
 
 struct Entry {
     view: String,
+    /// The group of clients with the same capabilities, which may be shown other lists.
+    profile: Option<u64>,
     wish: Wish,
     id: Bytes,
     to: mpsc::Sender<Bytes>,
@@ -46,11 +48,11 @@ pub struct Listeners {
 
 impl Listeners {
     /// Adds a listener with the raw id of its request; it ends when the receiver is dropped.
-    pub fn add(&self, view: &str, wish: Wish, id: Bytes) -> mpsc::Receiver<Bytes> {
+    pub fn add(&self, view: &str, profile: Option<u64>, wish: Wish, id: Bytes) -> mpsc::Receiver<Bytes> {
         let (to, from) = mpsc::channel(QUEUE);
         let mut entries = self.entries.lock();
         entries.retain(|entry| !entry.to.is_closed());
-        entries.push(Arc::new(Entry { view: view.to_owned(), wish, id, to }));
+        entries.push(Arc::new(Entry { view: view.to_owned(), profile, wish, id, to }));
         from
     }
 
@@ -60,11 +62,11 @@ impl Listeners {
         self.entries.lock().iter().filter(|entry| !entry.to.is_closed()).count()
     }
 
-    /// Tells those who asked for it that lists of a view changed.
-    pub fn changed(&self, view: &str, lists: &[ListKind]) {
+    /// Tells those who asked for it that lists of a view changed for a group of clients.
+    pub fn changed(&self, view: &str, profile: Option<u64>, lists: &[ListKind]) {
         let mut entries = self.entries.lock();
         entries.retain(|entry| !entry.to.is_closed());
-        for entry in entries.iter().filter(|entry| entry.view == view) {
+        for entry in entries.iter().filter(|entry| entry.view == view && entry.profile == profile) {
             let mut methods: Vec<_> =
                 lists.iter().filter(|kind| entry.wish.covers(**kind)).map(|kind| kind.changed()).collect();
             methods.dedup();

@@ -11,8 +11,8 @@ use crate::{
     message::{Era, Exchange, Fill, MARK, call, generated, quoted, result},
     recorded,
     stage::{
-        Arrived, Caller, Stage, VIEWS, View, arrived, by_uri, events, forget, is_message, is_stream, prepare, same,
-        sides,
+        Arrived, Caller, Stage, VIEWS, View, arrived, by_uri, events, forget, is_message, is_stream, lone, prepare,
+        same, sides,
     },
     web,
 };
@@ -103,8 +103,7 @@ fn line(exchange: &Exchange, view: View, asked: &str, number: &str) -> String {
 pub async fn raw(caller: &Caller, view: View, exchange: &Exchange, what: &str, pen: &mut Pen) {
     let asked = pen.spelled(&view.exposed("raw", false));
     let got = caller.send(exchange, view, &asked).await;
-    is_message(what, &got, 200);
-    let got = got.bytes().await;
+    let got = lone(what, got).await;
     let head = format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{", exchange.id);
     same(what, &got[..head.len().min(got.len())], head.as_bytes());
     let answer: Value = serde_json::from_slice(&got).unwrap();
@@ -123,9 +122,8 @@ async fn reply(caller: &Caller, view: View, era: Era, n: usize, what: &str, pen:
     let asked = pen.spelled(&view.exposed("reply", false));
     let here = sides(&exchange, view, &asked).0.fill(&template);
     let got = caller.send(&exchange, view, &asked).await;
-    is_message(what, &got, 200);
     let wanted = format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{here}}}", exchange.id);
-    same(what, &got.bytes().await, wanted.as_bytes());
+    same(what, &lone(what, got).await, wanted.as_bytes());
 }
 
 /// The same with a process: its tools tell what arrived, and answer what they are told.

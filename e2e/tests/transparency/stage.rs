@@ -212,6 +212,19 @@ pub async fn events(mut answer: Answer) -> Vec<Event> {
     events
 }
 
+/// The one message of an answer: the body, or the one event with data of a stream that ends after it.
+pub async fn lone(what: &str, answer: Answer) -> Bytes {
+    if answer.header("content-type") == "application/json" {
+        is_message(what, &answer, 200);
+        return answer.bytes().await;
+    }
+    is_stream(what, &answer);
+    let mut said = events(answer).await.into_iter().map(|event| event.data).filter(|data| !data.is_empty());
+    let only = said.next().unwrap_or_else(|| panic!("{what}: the stream said nothing"));
+    assert_eq!(said.next(), None, "{what}: more than one message");
+    Bytes::from(only)
+}
+
 /// Fails with the first difference and what is around it.
 #[track_caller]
 pub fn same(what: &str, got: &[u8], wanted: &[u8]) {

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use foldhash::HashMap;
 use ground::Failure;
 use parking_lot::Mutex;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{runtime::Handle, sync::mpsc, time::Instant};
 use upstream::{
     Introduction, Link, Message, Peer, PeerId, Server, Want,
     spec::{Isolation, Origin},
@@ -254,8 +254,10 @@ impl Drop for Listen {
         drop(listening);
         self.guest.touch();
         let link = self.guest.link.lock().clone();
-        if let Some((lane, link)) = self.lane.take().zip(link).filter(|_| !unwanted.is_empty()) {
-            tokio::spawn(async move {
+        if let Some((lane, link)) = self.lane.take().zip(link).filter(|_| !unwanted.is_empty())
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(async move {
                 for uri in unwanted {
                     restore::say(&lane, &link, "resources/unsubscribe", &uri_params(&uri)).await;
                 }

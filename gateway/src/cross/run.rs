@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ground::{Failure, Kind, Retry, ServerName};
 use tokio::{
+    runtime::Handle,
     sync::Notify,
     time::{Instant, timeout},
 };
@@ -120,7 +121,10 @@ impl Drop for Run {
             return;
         }
         let (link, pool, id) = (self.link.clone(), self.lane.pool.clone(), self.id.clone());
-        tokio::spawn(async move { link.cancel(&pool, &id, "the caller went away").await });
+        // At the very end of the program nobody is left to say it, nor to hear it.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { link.cancel(&pool, &id, "the caller went away").await });
+        }
     }
 }
 
