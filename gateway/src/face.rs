@@ -9,9 +9,7 @@ use foldhash::{HashMap, HashMapExt};
 use ground::ServerName;
 use plan::{Filter, Selection, View};
 use upstream::{Catalog, Entry, ListKind};
-use wire::{Splice, names};
-
-use crate::rewrite::span_within;
+use wire::{Span, Splice, names};
 
 /// One entry of a list, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,12 +113,12 @@ fn exposed(prefix: bool, server: &ServerName, kind: ListKind, key: &str) -> Stri
 fn dressed(entry: &Entry, kind: ListKind, key: &str, description: Option<&str>) -> Bytes {
     let mut splice = Splice::new(entry.raw.clone());
     if key != entry.key
-        && let Some(span) = wire::field(&entry.raw, kind.key()).and_then(|raw| span_within(&entry.raw, raw))
+        && let Some(span) = wire::field(&entry.raw, kind.key()).and_then(|raw| Span::within(&entry.raw, raw))
     {
         splice.replace(span, wire::quote(key).into_bytes());
     }
     if let Some(description) = description {
-        let described = wire::field(&entry.raw, "description").and_then(|raw| span_within(&entry.raw, raw));
+        let described = wire::field(&entry.raw, "description").and_then(|raw| Span::within(&entry.raw, raw));
         match described {
             Some(span) => splice.replace(span, wire::quote(description).into_bytes()),
             // Right after the opening brace; every entry has at least its key, so a comma follows.

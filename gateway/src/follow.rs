@@ -23,12 +23,7 @@ pub async fn next(
     bell: Option<Arc<Notify>>,
 ) -> Result<Message, Failure> {
     let patience = trip.server.spec().bounds.call_timeout;
-    let cancelled = async {
-        match bell {
-            Some(bell) => bell.notified().await,
-            None => std::future::pending().await,
-        }
-    };
+    let cancelled = given_up(bell);
     tokio::select! {
         event = timeout_at((Instant::now() + patience).min(deadline), replies.next()) => match event {
             Ok(Some(event)) => event,
@@ -42,6 +37,14 @@ pub async fn next(
             }
         },
         () = cancelled => Err(cancelled_by_caller()),
+    }
+}
+
+/// Waits until the caller gives the call up; for ever where nothing can tell.
+pub async fn given_up(bell: Option<Arc<Notify>>) {
+    match bell {
+        Some(bell) => bell.notified().await,
+        None => std::future::pending().await,
     }
 }
 

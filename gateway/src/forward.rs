@@ -131,12 +131,7 @@ async fn deliver(lane: &Lane, call: &Call, trip: &Trip) -> Result<Delivered, Fai
             sent => sent.map(|answer| (link, answer)),
         }
     };
-    let cancelled = async {
-        match &bell {
-            Some(bell) => bell.notified().await,
-            None => std::future::pending().await,
-        }
-    };
+    let cancelled = follow::given_up(bell.clone());
     let sent = tokio::select! {
         sent = timeout(bounds.call_timeout, sending) => sent,
         () = cancelled => return Err(follow::cancelled_by_caller()),
@@ -297,7 +292,11 @@ fn whole(
     if message.envelope.kind == Shape::Error {
         ticket.answered_error();
     }
-    let status = if call.era == Era::Modern && status == StatusCode::OK { modern_status(&message) } else { status };
+    let status = if call.era == Era::Modern && status == StatusCode::OK {
+        modern_status(message.envelope.error_code)
+    } else {
+        status
+    };
     let body = outward_answer(call, link, prefixed, message);
     Outcome::Whole { status, body: Body::spliced(body).with_ticket(ticket) }
 }
@@ -311,16 +310,10 @@ pub(crate) fn outward_answer(call: &Call, link: &Arc<Link>, prefixed: bool, mess
     splice
 }
 
-/// The status of an error that came over a transport without statuses (the modern table).
-fn modern_status(message: &Message) -> StatusCode {
-    use wire::era::code;
-    match message.envelope.error_code {
-        Some(code::METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
-        Some(code::INVALID_PARAMS | code::HEADER_MISMATCH | code::MISSING_CAPABILITY | code::UNSUPPORTED_VERSION) => {
-            StatusCode::BAD_REQUEST
-        }
-        _ => StatusCode::OK,
-    }
+/// The status of an error that came over a transport without statuses.
+pub(crate) fn modern_status(code: Option<i64>) -> StatusCode {
+    let status = code.map(|code| wire::bridge::error_status(Era::Modern, code));
+    status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK)
 }
 
 /// A failure as the message that ends a stream.

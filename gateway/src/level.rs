@@ -1,36 +1,27 @@
-//! Levels of log messages, in rising order of severity (RFC 5424, as the logging utility of every revision lists them).
+//! Levels of log messages as ranks in rising order of severity, so that one fits into an atomic; the words are
+//! `wire::Level`'s.
+
+use wire::Level;
 
 /// No level was set: the server decides what it sends.
 pub const UNSET: u8 = 0;
 
-/// The rank of a level given as a raw JSON string; `None` for a word that is no level.
+/// The rank of a level.
 #[must_use]
-pub fn rank(raw: &[u8]) -> Option<u8> {
-    let rank = match raw {
-        b"\"debug\"" => 1,
-        b"\"info\"" => 2,
-        b"\"notice\"" => 3,
-        b"\"warning\"" => 4,
-        b"\"error\"" => 5,
-        b"\"critical\"" => 6,
-        b"\"alert\"" => 7,
-        b"\"emergency\"" => 8,
-        _ => return None,
-    };
-    Some(rank)
+pub fn of(level: Level) -> u8 {
+    level as u8 + 1
 }
 
-/// The word of a rank; `None` for [`UNSET`].
+/// The level of a rank; `None` for [`UNSET`].
 #[must_use]
-pub fn word(rank: u8) -> Option<&'static str> {
-    const WORDS: [&str; 8] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
-    WORDS.get(usize::from(rank).checked_sub(1)?).copied()
+pub fn level(rank: u8) -> Option<Level> {
+    Level::ALL.get(usize::from(rank).checked_sub(1)?).copied()
 }
 
-/// Whether a message of this level is wanted by somebody who set the given rank.
+/// Whether a message of this level (a raw JSON string) is wanted by somebody who set the given rank.
 #[must_use]
 pub fn wanted(set: u8, raw: Option<&[u8]>) -> bool {
-    set == UNSET || raw.and_then(rank).is_none_or(|rank| rank >= set)
+    level(set).is_none_or(|level| level.wants(raw))
 }
 
 #[cfg(test)]
@@ -39,11 +30,11 @@ mod tests {
 
     #[test]
     fn lower_levels_are_held_back() {
-        let warning = rank(b"\"warning\"").unwrap_or_default();
+        let warning = of(Level::Warning);
         assert!(wanted(warning, Some(b"\"error\"")));
         assert!(!wanted(warning, Some(b"\"info\"")));
         assert!(wanted(UNSET, Some(b"\"debug\"")));
         assert!(wanted(warning, Some(b"\"unheard-of\"")));
-        assert_eq!(rank(b"\"loud\""), None);
+        assert!(Level::ALL.into_iter().all(|word| level(of(word)) == Some(word)));
     }
 }

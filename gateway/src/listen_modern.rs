@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use upstream::{Outgoing, Replies, Server, Want};
 use wire::{
     Shape,
-    bridge::Filter,
+    bridge::{Filter, List, listening_ended},
     era::{Era, MODERN},
     names,
 };
@@ -50,7 +50,7 @@ pub async fn listen(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
     let changes = lane.gateway.listeners.add(&view.name, profile, wish, id.clone());
     let (resources, honoured) = listen_at_servers(lane, call, &id, &uris).await;
     let listening = Listening {
-        acknowledgement: Some(acknowledgement(&id, wish, &honoured)),
+        acknowledgement: Some(acknowledgement(&id, wish, honoured)),
         changes,
         resources,
         stopping: lane.gateway.stopping.clone(),
@@ -64,27 +64,10 @@ pub async fn listen(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
     Ok(Outcome::Listen(Box::pin(messages)))
 }
 
-fn acknowledgement(id: &[u8], wish: Wish, uris: &[String]) -> Bytes {
-    let mut granted = Vec::new();
-    for (key, on) in [
-        ("toolsListChanged", wish.tools),
-        ("promptsListChanged", wish.prompts),
-        ("resourcesListChanged", wish.resources),
-    ] {
-        if on {
-            granted.push(format!("\"{key}\":true"));
-        }
-    }
-    if !uris.is_empty() {
-        let uris: Vec<_> = uris.iter().map(|uri| wire::quote(uri)).collect();
-        granted.push(format!("\"resourceSubscriptions\":[{}]", uris.join(",")));
-    }
-    let id = String::from_utf8_lossy(id);
-    let params = format!(
-        "{{\"_meta\":{{\"io.modelcontextprotocol/subscriptionId\":{id}}},\"notifications\":{{{}}}}}",
-        granted.join(",")
-    );
-    wire::build::notification("notifications/subscriptions/acknowledged", Some(params.as_bytes())).into()
+fn acknowledgement(id: &[u8], wish: Wish, uris: Vec<String>) -> Bytes {
+    let wanted = [(List::Tools, wish.tools), (List::Prompts, wish.prompts), (List::Resources, wish.resources)];
+    let lists = wanted.into_iter().filter(|(_, on)| *on).map(|(list, _)| list).collect();
+    Filter { lists, uris: uris.into_iter().collect() }.acknowledgement(id).into()
 }
 
 /// Listens to the named resources at the servers they belong to. Returns what arrives and the URIs that are honoured.
@@ -205,19 +188,11 @@ impl Listening {
             biased;
             () = self.stopping.cancelled() => {
                 self.ended = true;
-                Some(self.goodbye())
+                Some(listening_ended(&self.id).into())
             }
             Some(message) = self.changes.recv() => Some(message),
             Some(message) = self.resources.recv() => Some(message),
             else => None,
         }
-    }
-
-    /// The answer to the long request: the subscription ended in order.
-    fn goodbye(&self) -> Bytes {
-        let id = String::from_utf8_lossy(&self.id);
-        let result =
-            format!("{{\"resultType\":\"complete\",\"_meta\":{{\"io.modelcontextprotocol/subscriptionId\":{id}}}}}");
-        wire::build::result(&self.id, result.as_bytes()).into()
     }
 }

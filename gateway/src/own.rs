@@ -10,7 +10,7 @@ use http::StatusCode;
 use tokio::time::timeout;
 use upstream::{Link, ListKind, Server, Want};
 use wire::{
-    Splice,
+    Level, Splice,
     bridge::Hints,
     era::{Era, LEGACY, MODERN, Version},
 };
@@ -155,7 +155,7 @@ fn unnamed(name: &str) -> String {
 fn with_version(greeting: Bytes, version: Version) -> Bytes {
     let mut splice = Splice::new(greeting.clone());
     if let Some(raw) = wire::field(&greeting, "protocolVersion")
-        && let Some(span) = crate::rewrite::span_within(&greeting, raw)
+        && let Some(span) = wire::Span::within(&greeting, raw)
         && wire::text(raw).as_deref() != Some(version.as_str())
     {
         splice.replace(span, format!("\"{}\"", version.as_str()).into_bytes());
@@ -320,7 +320,7 @@ async fn set_level(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
             "`level` must be one of debug, info, notice, warning, error, critical, alert, emergency",
         )
     };
-    let rank = call.envelope.level.and_then(|span| level::rank(call.part(span))).ok_or_else(wrong)?;
+    let rank = call.envelope.level.and_then(|span| Level::parse(call.part(span))).map(level::of).ok_or_else(wrong)?;
     if let Some(session) = &call.session {
         session.set_level(rank);
         for link in session.holds.links() {

@@ -27,8 +27,8 @@ pub async fn say_level(lane: &Lane, link: &Arc<Link>, peer: PeerId, wanted: u8) 
     if link.era() == Era::Modern || wanted == level::UNSET || !offers_logging {
         return;
     }
-    if let Some(word) = link.levels().want(peer, wanted).and_then(level::word) {
-        say(lane, link, "logging/setLevel", &format!("{{\"level\":\"{word}\"}}")).await;
+    if let Some(word) = link.levels().want(peer, wanted).and_then(level::level) {
+        say(lane, link, "logging/setLevel", &format!("{{\"level\":\"{}\"}}", word.as_str())).await;
     }
 }
 

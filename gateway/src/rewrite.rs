@@ -88,18 +88,9 @@ fn list<'a>(object: &'a [u8], key: &str) -> impl Iterator<Item = &'a [u8]> {
 }
 
 fn put(splice: &mut Splice, body: &[u8], raw: &[u8], server: &ServerName) {
-    if let (Some(uri), Some(span)) = (wire::text(raw), span_within(body, raw)) {
+    if let (Some(uri), Some(span)) = (wire::text(raw), Span::within(body, raw)) {
         splice.replace(span, wire::quote(&federated_uri(server, &uri)).into_bytes());
     }
-}
-
-/// Where a part lies in the body it was cut from.
-#[must_use]
-pub fn span_within(body: &[u8], part: &[u8]) -> Option<Span> {
-    let start = (part.as_ptr() as usize).checked_sub(body.as_ptr() as usize)?;
-    let end = start.checked_add(part.len())?;
-    (end <= body.len()).then_some(())?;
-    Some(Span { start: u32::try_from(start).ok()?, end: u32::try_from(end).ok()? })
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::{sync::mpsc, time::Instant};
 use upstream::{Link, Message, OnDrop, Outgoing, Replies};
 use wire::{
-    Level, Shape, Splice,
+    Shape, Splice,
     bridge::{self, Ask, InputRequired, Round},
     era::Version,
 };
@@ -263,12 +263,7 @@ impl Descent {
     async fn listen(&mut self, mut asking: Asking, deadline: Instant) -> Result<Step, Failure> {
         let bell = self.begun.as_ref().map(|begun| begun.cancelled.clone());
         let collecting = asking.collect();
-        let cancelled = async {
-            match bell {
-                Some(bell) => bell.notified().await,
-                None => std::future::pending().await,
-            }
-        };
+        let cancelled = follow::given_up(bell);
         let collected = tokio::select! {
             collected = tokio::time::timeout_at(deadline, collecting) => collected,
             () = cancelled => Ok(Err(follow::cancelled_by_caller())),
@@ -295,12 +290,7 @@ impl Descent {
         let patience = self.trip.server.spec().bounds.call_timeout;
         let sending = self.link.call(&self.lane.pool, out, Some(self.session.peer()));
         let bell = self.begun.as_ref().map(|begun| begun.cancelled.clone());
-        let cancelled = async {
-            match bell {
-                Some(bell) => bell.notified().await,
-                None => std::future::pending().await,
-            }
-        };
+        let cancelled = follow::given_up(bell);
         let answer = tokio::select! {
             sent = tokio::time::timeout(patience, sending) => sent.map_err(|_| forward::late(&self.trip, patience))??,
             () = cancelled => return Err(follow::cancelled_by_caller()),
@@ -323,7 +313,7 @@ impl Descent {
             version: Version::V2026_07_28,
             capabilities: &capabilities,
             info: &self.session.client_info(),
-            level: level::word(self.session.level()).and_then(|word| Level::parse(format!("\"{word}\"").as_bytes())),
+            level: level::level(self.session.level()),
         };
         bridge::modern_request(&mut splice, envelope, &caller, round);
         // A repeated request is another request. Over a shared stream each has a number of its own anyway.

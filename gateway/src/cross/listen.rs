@@ -8,14 +8,14 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::stream;
 use ground::{Failure, Kind};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use upstream::{Message, Server, hello::Features, mux::DEPTH};
 use wire::{
     Splice,
     bridge::{self, Filter, List},
 };
 
-use super::{guest::Listen, guests::Guests, up::soon};
+use super::{guest::Listen, guests::Guests};
 use crate::{call::Call, forward::Outcome, gateway::Lane, introduce, own::PATIENCE, rewrite};
 
 /// Until a lost session is opened anew.
@@ -145,4 +145,9 @@ pub async fn keep(listen: &mut Listen, lane: &Lane) {
         }
         tokio::time::sleep(AGAIN).await;
     }
+}
+
+/// Waits for something, but not for long.
+async fn soon<T>(patience: Duration, what: impl Future<Output = Result<T, Failure>>) -> Option<T> {
+    timeout(patience, what).await.ok()?.ok()
 }

@@ -49,12 +49,7 @@ impl Run {
                 sent => sent,
             }
         };
-        let cancelled = async {
-            match bell {
-                Some(bell) => bell.notified().await,
-                None => std::future::pending().await,
-            }
-        };
+        let cancelled = follow::given_up(bell);
         let sent = tokio::select! {
             sent = timeout(bounds.call_timeout, sending) => sent,
             () = cancelled => return Err(follow::cancelled_by_caller()),
@@ -131,9 +126,7 @@ impl Drop for Run {
 async fn send(lane: &Lane, call: &Call, trip: &Trip, seat: &Seat, id: &Bytes) -> Result<(Arc<Link>, Replies), Failure> {
     let link = seat.guest.link(lane).await?;
     if let Some(wanted) = wanted_level(call) {
-        seat.guest
-            .lower(lane, &link, level::rank(format!("\"{}\"", wanted.as_str()).as_bytes()).unwrap_or_default())
-            .await;
+        seat.guest.lower(lane, &link, level::of(wanted)).await;
     }
     let out = outgoing(call, trip, &link, id);
     // Each call is somebody of its own, so that a server's request is never handed to another.

@@ -48,7 +48,7 @@ impl Question {
 }
 
 impl Suspended {
-    /// Keeps a call until it is taken up; how long that may take.
+    /// Keeps a call until it is taken up or its time is over.
     ///
     /// # Errors
     /// `Overloaded` when `bound` calls wait already. The call is given up at its server then.

@@ -9,12 +9,11 @@ use bytes::Bytes;
 use futures_util::stream;
 use ground::{Failure, Kind};
 use http::StatusCode;
-use tokio::{sync::Notify, time::timeout};
+use tokio::sync::Notify;
 use upstream::Message;
 use wire::{
     Shape, Splice,
     bridge::{self, Ask, Hints},
-    era::Era,
 };
 
 use super::{
@@ -26,7 +25,7 @@ use super::{
 use crate::{
     call::Call,
     finish::Ticket,
-    forward::{Outcome, carries_uris, prefixed},
+    forward::{Outcome, carries_uris, modern_status, prefixed},
     gateway::Lane,
     in_flight::{Begun, Calls},
     introduce, own, respond, rewrite,
@@ -279,8 +278,7 @@ impl Ascent {
         bridge::modern_error(&mut splice, &message.envelope, uri.as_deref());
         let body = splice.into_bytes();
         let code = wire::Envelope::parse(&body, upstream::mux::DEPTH).ok().and_then(|envelope| envelope.error_code);
-        let status = code.map_or(200, |code| bridge::error_status(Era::Modern, code));
-        Step::Ends(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), body, true)
+        Step::Ends(modern_status(code), body, true)
     }
 
     fn under_own_id(&self, message: &Message) -> Splice {
@@ -295,9 +293,4 @@ impl Ascent {
         let hello = run.link().hello()?;
         bridge::server_info(&hello.result).map(|info| hello.result.slice_ref(info))
     }
-}
-
-/// Waits for something, but not for long.
-pub async fn soon<T>(patience: Duration, what: impl Future<Output = Result<T, Failure>>) -> Option<T> {
-    timeout(patience, what).await.ok()?.ok()
 }
