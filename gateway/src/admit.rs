@@ -123,5 +123,13 @@ pub fn accepts(headers: &HeaderMap, media: &str) -> bool {
     })
 }
 
+/// Whether a client names streams of events before all else that it accepts.
+#[must_use]
+pub fn prefers_events(headers: &HeaderMap) -> bool {
+    let first = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let media = first.and_then(|value| value.split([',', ';']).next());
+    media.is_some_and(|media| media.trim().eq_ignore_ascii_case("text/event-stream"))
+}
+
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,8 @@ pub type Foreign = http_body_util::combinators::UnsyncBoxBody<Bytes, BodyError>;
 
 /// Up to this size pieces are copied into one buffer, in bytes.
 const SMALL: usize = 16 << 10;
+/// What an event adds to its message, in bytes; a little more costs a copy.
+pub const EVENT_ROOM: usize = 32;
 
 /// The body of an answer.
 #[derive(Default)]
@@ -72,6 +74,18 @@ impl Body {
     #[must_use]
     pub fn foreign(body: Foreign) -> Self {
         Self { content: Content::Foreign(body), ticket: None }
+    }
+
+    /// The same as the one event of a stream, where it is a message in one buffer.
+    ///
+    /// # Errors
+    /// The body as it is, where it is not.
+    pub fn into_event(mut self) -> Result<Self, Self> {
+        let Content::Whole(message) = &self.content else { return Err(self) };
+        let mut event = Vec::with_capacity(message.len() + EVENT_ROOM);
+        wire::sse::encode(None, Some("message"), message, &mut event);
+        self.content = Content::Whole(event.into());
+        Ok(self)
     }
 
     /// Ties a call's account to the body.

@@ -3,54 +3,38 @@
 //! Follows the subscriptions page of revision 2026-07-28. List changes come from the gateway's own knowledge; a resource
 //! is listened to at its server, one stream a server for each listener.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::stream;
-use ground::Failure;
+use ground::{Failure, Kind};
 use tokio::sync::mpsc;
 use upstream::{Outgoing, Replies, Server, Want};
 use wire::{
     Shape,
-    bridge::{Filter, List, listening_ended},
+    bridge::{Filter, listening_ended},
     era::{Era, MODERN},
     names,
 };
 
-use crate::{call::Call, cross, forward::Outcome, gateway::Lane, introduce, listeners::Wish};
-
-/// URIs that one listener may name.
-const URIS: usize = 1000;
+use crate::{call::Call, cross, forward::Outcome, gateway::Lane, introduce};
 
 /// Opens the stream.
 ///
 /// # Errors
-/// When the place does not serve the modern era.
+/// When the place does not serve the modern era, or the filter is malformed or too large.
 pub async fn listen(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
     let view = lane.gateway.view(&call.place)?;
     let id = call.envelope.id.map(|span| call.share(span)).unwrap_or_default();
-    let filter = call.envelope.params.and_then(|span| wire::field(call.part(span), "notifications")).unwrap_or(b"{}");
-    let on = |key| wire::field(filter, key) == Some(b"true");
-    let wish = Wish {
-        tools: on("toolsListChanged"),
-        prompts: on("promptsListChanged"),
-        resources: on("resourcesListChanged"),
-    };
-    let uris: Vec<String> = wire::field(filter, "resourceSubscriptions")
-        .filter(|list| list.first() == Some(&b'['))
-        .into_iter()
-        .flat_map(wire::elements)
-        .filter_map(wire::text)
-        .take(URIS)
-        .map(std::borrow::Cow::into_owned)
-        .collect();
+    let params = call.envelope.params.map_or(&b"{}"[..], |span| call.part(span));
+    let wanted = Filter::read(params).map_err(|unfit| Failure::client(Kind::InvalidParams, unfit.to_string()))?;
     let profile = introduce::profile_of(call);
     // What is shown now is what changes are told against.
     let _ = lane.gateway.views.face(&view, profile, &lane.gateway.fleet);
-    let changes = lane.gateway.listeners.add(&view.name, profile, wish, id.clone());
-    let (resources, honoured) = listen_at_servers(lane, call, &id, &uris).await;
+    let changes = lane.gateway.listeners.add(&view.name, profile, wanted.lists.clone(), id.clone());
+    let (resources, honoured) = listen_at_servers(lane, call, &id, &wanted.uris).await;
     let listening = Listening {
-        acknowledgement: Some(acknowledgement(&id, wish, honoured)),
+        acknowledgement: Some(Filter { lists: wanted.lists, uris: honoured }.acknowledgement(&id).into()),
         changes,
         resources,
         stopping: lane.gateway.stopping.clone(),
@@ -64,21 +48,15 @@ pub async fn listen(lane: &Lane, call: &Call) -> Result<Outcome, Failure> {
     Ok(Outcome::Listen(Box::pin(messages)))
 }
 
-fn acknowledgement(id: &[u8], wish: Wish, uris: Vec<String>) -> Bytes {
-    let wanted = [(List::Tools, wish.tools), (List::Prompts, wish.prompts), (List::Resources, wish.resources)];
-    let lists = wanted.into_iter().filter(|(_, on)| *on).map(|(list, _)| list).collect();
-    Filter { lists, uris: uris.into_iter().collect() }.acknowledgement(id).into()
-}
-
 /// Listens to the named resources at the servers they belong to. Returns what arrives and the URIs that are honoured.
 async fn listen_at_servers(
     lane: &Lane,
     call: &Call,
     id: &Bytes,
-    uris: &[String],
-) -> (mpsc::Receiver<Bytes>, Vec<String>) {
+    uris: &BTreeSet<String>,
+) -> (mpsc::Receiver<Bytes>, BTreeSet<String>) {
     let (to, from) = mpsc::channel(64);
-    let mut honoured = Vec::new();
+    let mut honoured = BTreeSet::new();
     let Ok(view) = lane.gateway.view(&call.place) else { return (from, honoured) };
     for selection in &view.selections {
         let Some(server) = lane.gateway.fleet.get(selection.server.as_str()) else { continue };
@@ -88,7 +66,7 @@ async fn listen_at_servers(
             let wanted = name == selection.server.as_str() && selection.resources.lets(original);
             wanted.then(|| (uri.clone(), original.to_owned()))
         });
-        let (shown, own): (Vec<_>, Vec<_>) = mine.unzip();
+        let (shown, own): (Vec<String>, Vec<String>) = mine.unzip();
         if own.is_empty() {
             continue;
         }

@@ -1,41 +1,21 @@
 //! Modern clients that hold a `subscriptions/listen` open on a view: told when the view's lists change.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use upstream::ListKind;
+use wire::bridge::List;
 
 /// Notifications that wait for one listener; changes of a list are told once, so few suffice.
 const QUEUE: usize = 16;
-
-/// What a listener asked for, of the lists.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wish {
-    /// `toolsListChanged`
-    pub tools: bool,
-    /// `promptsListChanged`
-    pub prompts: bool,
-    /// `resourcesListChanged`
-    pub resources: bool,
-}
-
-impl Wish {
-    fn covers(self, kind: ListKind) -> bool {
-        match kind {
-            ListKind::Tools => self.tools,
-            ListKind::Prompts => self.prompts,
-            ListKind::Resources | ListKind::Templates => self.resources,
-        }
-    }
-}
 
 struct Entry {
     view: String,
     /// The group of clients with the same capabilities, which may be shown other lists.
     profile: Option<u64>,
-    wish: Wish,
+    lists: BTreeSet<List>,
     id: Bytes,
     to: mpsc::Sender<Bytes>,
 }
@@ -47,12 +27,12 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Adds a listener with the raw id of its request; it ends when the receiver is dropped.
-    pub fn add(&self, view: &str, profile: Option<u64>, wish: Wish, id: Bytes) -> mpsc::Receiver<Bytes> {
+    /// Adds a listener to these lists, with the raw id of its request; it ends when the receiver is dropped.
+    pub fn add(&self, view: &str, profile: Option<u64>, lists: BTreeSet<List>, id: Bytes) -> mpsc::Receiver<Bytes> {
         let (to, from) = mpsc::channel(QUEUE);
         let mut entries = self.entries.lock();
         entries.retain(|entry| !entry.to.is_closed());
-        entries.push(Arc::new(Entry { view: view.to_owned(), profile, wish, id, to }));
+        entries.push(Arc::new(Entry { view: view.to_owned(), profile, lists, id, to }));
         from
     }
 
@@ -67,8 +47,8 @@ impl Listeners {
         let mut entries = self.entries.lock();
         entries.retain(|entry| !entry.to.is_closed());
         for entry in entries.iter().filter(|entry| entry.view == view && entry.profile == profile) {
-            let mut methods: Vec<_> =
-                lists.iter().filter(|kind| entry.wish.covers(**kind)).map(|kind| kind.changed()).collect();
+            let covered = |method: &&str| List::of_method(method).is_some_and(|list| entry.lists.contains(&list));
+            let mut methods: Vec<_> = lists.iter().map(|kind| kind.changed()).filter(covered).collect();
             methods.dedup();
             for method in methods {
                 // A full queue holds the same news already.

@@ -52,7 +52,7 @@ pub async fn one(lane: &Lane, place: Place, headers: &HeaderMap, body: Bytes, en
         };
     }
     match travel(lane, call).await {
-        Ok(outcome) => respond::outcome(outcome),
+        Ok(outcome) => respond::chosen(outcome, headers),
         Err((failure, ticket)) => respond::failed(lane, &failure, &tone, ticket),
     }
 }

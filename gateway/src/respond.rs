@@ -15,7 +15,8 @@ use upstream::{
 use wire::{Envelope, era::Era};
 
 use crate::{
-    body::Body,
+    admit,
+    body::{Body, EVENT_ROOM},
     enter,
     failure::{self, Tone},
     finish::Ticket,
@@ -139,6 +140,19 @@ pub fn accounted(outcome: Outcome, ticket: Ticket) -> Outcome {
     }
 }
 
+/// The response for what came of a call, in the kind that the client names first, where there is a choice: an answer at
+/// hand is one event as well as JSON.
+#[must_use]
+pub fn chosen(came: Outcome, headers: &HeaderMap) -> Response<Body> {
+    match came {
+        Outcome::Whole { status: StatusCode::OK, body } if admit::prefers_events(headers) => match body.into_event() {
+            Ok(event) => events(event),
+            Err(body) => json(StatusCode::OK, body),
+        },
+        other => outcome(other),
+    }
+}
+
 /// The response for what came of a call.
 #[must_use]
 pub fn outcome(outcome: Outcome) -> Response<Body> {
@@ -171,7 +185,7 @@ fn sse(messages: Pin<Box<dyn Stream<Item = Bytes> + Send>>) -> impl Stream<Item 
         match timeout(KEEP_ALIVE, messages.next()).await {
             Ok(message) => {
                 let message = message?;
-                let mut event = Vec::with_capacity(message.len() + 32);
+                let mut event = Vec::with_capacity(message.len() + EVENT_ROOM);
                 wire::sse::encode(None, Some("message"), &message, &mut event);
                 Some((Bytes::from(event), messages))
             }

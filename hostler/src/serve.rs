@@ -14,7 +14,7 @@ use admin::{InstanceStatus, LogLine, LogLines, Ready, ServerStatus, State, View}
 use anyhow::{Context, Result};
 use gateway::{Body, Gateway, Lane, cross::seal::Seal};
 use http_body_util::BodyExt;
-use plan::Plan;
+use plan::{Limits, Plan};
 use store::Memories;
 use tokio::{
     runtime::{Builder, Runtime},
@@ -27,6 +27,8 @@ use crate::{gauges::Gauges, log};
 
 /// How long `ready` waits at most for the servers' first start.
 const FIRST_START: Duration = Duration::from_secs(20);
+/// As many open files as a handful of people with a dozen servers come to.
+const FEW_FILES: u64 = 1024;
 
 /// The control plane's runtime.
 ///
@@ -57,7 +59,10 @@ fn seal(plan: &Plan) -> Result<Seal> {
 /// Has as many files open at once as the system allows, and says when that is fewer than the plan may need.
 pub fn allow_files(plan: &Plan) {
     let wanted = plan.files(cores());
-    if let Some(allowed) = process::allow_many().filter(|allowed| *allowed < wanted) {
+    let chosen = plan.limits.connections != Limits::default().connections;
+    // The default bound is far beyond what most have connected; `hostler doctor` tells of it.
+    let short = |allowed: &u64| *allowed < if chosen { wanted } else { wanted.min(FEW_FILES) };
+    if let Some(allowed) = process::allow_many().filter(short) {
         tracing::warn!(
             allowed,
             wanted,

@@ -132,7 +132,11 @@ pub async fn modern(link: &Arc<Link>, pool: &Arc<Pool>) -> Result<(), Failure> {
     let meta = wire::build::modern_meta(MODERN, own_info().as_bytes(), b"{}", None);
     let params = [b"{\"_meta\":".as_slice(), &meta, b"}"].concat();
     let body = wire::build::request(b"\"hostler-discover\"", "server/discover", Some(&params));
-    let answer = link.ask(pool, own(link, body)?).await?;
+    let mut answer = link.ask(pool, own(link, body.clone())?).await?;
+    // "Select a mutually supported version and retry": there is but one, so a server that names it is asked once more.
+    if offers(&answer, MODERN) {
+        answer = link.ask(pool, own(link, body)?).await?;
+    }
     if answer.envelope.kind == Shape::Error {
         let text = if wire::era::is_modern_error(&answer.body) {
             "speaks a later revision than this gateway"
@@ -144,8 +148,7 @@ pub async fn modern(link: &Arc<Link>, pool: &Arc<Pool>) -> Result<(), Failure> {
             .with_detail(excerpt(&answer.body)));
     }
     let result = result_of(link, &answer)?;
-    let supported = wire::field(&result, "supportedVersions")
-        .is_some_and(|list| wire::elements(list).any(|v| wire::text(v).is_some_and(|v| v == MODERN)));
+    let supported = wire::field(&result, "supportedVersions").is_some_and(|list| names(list, MODERN));
     if !supported {
         let text = format!("server `{}` does not serve revision {MODERN}", link.server());
         return Err(Failure::server(Kind::UnsupportedVersion, link.server(), Retry::No, text));
@@ -155,6 +158,18 @@ pub async fn modern(link: &Arc<Link>, pool: &Arc<Pool>) -> Result<(), Failure> {
     }
     link.settle(Hello { version: Version::V2026_07_28, features: Features::of(&result), result });
     Ok(())
+}
+
+/// Whether a server refuses a request for its revision, and names this one among those that it would take.
+fn offers(answer: &Message, version: &str) -> bool {
+    let refused = answer.envelope.error_code == Some(wire::era::code::UNSUPPORTED_VERSION);
+    let data = wire::field(&answer.body, "error").and_then(|error| wire::field(error, "data"));
+    let supported = data.and_then(|data| wire::field(data, "supported")).filter(|_| refused).unwrap_or_default();
+    names(supported, version)
+}
+
+fn names(versions: &[u8], wanted: &str) -> bool {
+    wire::elements(versions).any(|version| wire::text(version).is_some_and(|version| version == wanted))
 }
 
 fn own(link: &Link, body: Vec<u8>) -> Result<Box<Outgoing>, Failure> {
@@ -236,4 +251,23 @@ fn open(response: Result<http::Response<PooledBody>, Failure>) -> Option<PooledB
     let response = response.ok()?;
     let events = response.status() == StatusCode::OK && media(response.headers()) == Media::Events;
     events.then(|| response.into_body())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_that_names_our_revision_is_asked_once_more() {
+        let answer = |code: i64, data: &str| {
+            let error = format!(r#"{{"code":{code},"message":"no","data":{data}}}"#);
+            let body = format!(r#"{{"jsonrpc":"2.0","id":1,"error":{error}}}"#);
+            offers(&Message::parse(body.into(), DEPTH).unwrap(), MODERN)
+        };
+        assert!(answer(-32022, r#"{"supported":["2027-01-01","2026-07-28"]}"#));
+        assert!(!answer(-32022, r#"{"supported":["2027-01-01"]}"#) && !answer(-32022, r#"{"supported":"2026-07-28"}"#));
+        assert!(!answer(-32022, "null") && !answer(-32601, r#"{"supported":["2026-07-28"]}"#));
+    }
 }

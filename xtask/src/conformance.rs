@@ -1,9 +1,10 @@
-//! `cargo xtask conformance`: the official conformance suites against the reference server, direct and through the
-//! gateway, row by row.
+//! `cargo xtask conformance`: the official conformance suites against the reference server, and their client side's
+//! servers before an official client, direct and through the gateway, row by row.
 //!
 //! Never judges a row by whether it passes: it has to be the same on both ways. Writes below `target/conformance`
 //! alone.
 
+mod client;
 mod report;
 mod rows;
 mod stage;
@@ -16,26 +17,34 @@ use anyhow::{Context, Result, bail};
 
 use crate::services::{self, Services};
 use crate::shell;
+use client::Clients;
+pub use client::{COMMAND as CLIENT, play};
 use report::Report;
 use rows::Rows;
 use stage::{Place, Stage};
 use suite::{Runner, SUITES, Suite};
 
+/// A server of both eras, which every suite is for.
+const DUAL: &str = "dual";
 /// How often a scenario that differs is run again, on both ways.
 const AGAIN: usize = 2;
 
-/// What a way has no part in, by place and scenario: a server on standard streams has no event stream to end early, nor
-/// one for a lone answer of the modern era; the lists of a view are the gateway's own answers, in one piece.
-const NOT_THERE: [(&str, &str); 3] = [
-    ("stdio", "server-sse-polling"),
-    ("stdio", "server-sse-multiple-streams"),
-    ("federated", "server-sse-multiple-streams"),
+/// What a way has no part in, by the server's era, place and scenario.
+const NOT_THERE: [(&str, &str, &str); 6] = [
+    // A server on standard streams has no event stream to end early, and one of the modern era never ends one so.
+    (DUAL, "stdio", "server-sse-polling"),
+    ("modern", "", "server-sse-polling"),
+    // A legacy server's questions have no keys, come one after the other, and tasks are an extension of the modern era.
+    ("legacy", "", "input-required-result-basic-elicitation"),
+    ("legacy", "", "input-required-result-ignore-extra-params"),
+    ("legacy", "", "input-required-result-multiple-input-requests"),
+    ("legacy", "", "tasks-capability-negotiation"),
 ];
 
 /// What part of it is wanted.
 #[derive(Debug, Default, PartialEq)]
 pub struct Wish {
-    /// Suites of one era against a server of the other, which is told and is no failure.
+    /// Only the suites of one era against a server of the other.
     cross: bool,
     place: Option<String>,
     scenario: Option<String>,
@@ -55,13 +64,16 @@ impl Wish {
                 other => bail!("conformance has no {other}: it takes --cross, --place <name>, --scenario <name>"),
             }
         }
-        if let Some(place) =
-            wish.place.as_deref().filter(|place| !Place::THROUGH.iter().any(|known| known.name == *place))
-        {
-            let known = Place::THROUGH.map(|place| place.name).join(", ");
-            bail!("there is no place {place}: {known}");
+        let known = || Place::THROUGH.iter().map(|place| place.name).chain([client::WAY]);
+        if let Some(place) = wish.place.as_deref().filter(|place| !known().any(|name| name == *place)) {
+            bail!("there is no place {place}: {}", known().collect::<Vec<_>>().join(", "));
         }
         Ok(wish)
+    }
+
+    /// Whether the suite's client side is wanted. Its servers have no one era that could be crossed.
+    fn clients(&self) -> bool {
+        !self.cross && self.place.as_deref().is_none_or(|place| place == client::WAY)
     }
 
     fn places(&self) -> impl Iterator<Item = Place> {
@@ -93,33 +105,30 @@ pub fn compare(root: &Path, services: &Services, gateway: &Path, wish: &Wish) ->
     }
     let programs = Programs { gateway: gateway.to_owned(), reference: services::built(root, "debug", "reference") };
     let mut report = Report::default();
-    if wish.cross {
-        for era in ["legacy", "modern"] {
-            let suites: Vec<Suite> = SUITES.into_iter().filter(|suite| suite.era == Some(crossed(era))).collect();
-            Comparison { runner: &runner, programs: &programs, folder: folder.join(era), wish }.run(
-                &suites,
-                era,
-                &mut report,
-            )?;
-        }
-    } else {
-        let folder = folder.clone();
-        Comparison { runner: &runner, programs: &programs, folder, wish }.run(&SUITES, "dual", &mut report)?;
+    if wish.clients() {
+        let drivers = root.join("e2e/drivers");
+        Clients { runner: &runner, programs: &programs, folder: folder.clone(), drivers }.compare(wish, &mut report)?;
+    }
+    let eras: &[&str] = match (wish.places().next(), wish.cross) {
+        (None, _) => &[],
+        (_, true) => &["legacy", "modern"],
+        (_, false) => &[DUAL, "legacy", "modern"],
+    };
+    for era in eras {
+        let suites: Vec<Suite> = SUITES.into_iter().filter(|suite| suite.is_for(era)).collect();
+        let folder = folder.join(era);
+        Comparison { runner: &runner, programs: &programs, folder, era, wish }.run(&suites, &mut report)?;
     }
     std::fs::write(folder.join("differences.txt"), report.to_string()).context("writing differences.txt")?;
     if !report.is_same() {
         println!("\n{report}");
     }
     let line = report.last_line();
-    if !report.is_same() && !wish.cross {
+    if !report.is_same() {
         bail!("{line}");
     }
     println!("{line}");
     Ok(())
-}
-
-fn crossed(era: &str) -> &'static str {
-    if era == "legacy" { "modern" } else { "legacy" }
 }
 
 /// The programs under test.
@@ -133,13 +142,14 @@ struct Comparison<'a> {
     runner: &'a Runner,
     programs: &'a Programs,
     folder: PathBuf,
+    /// The era of the server behind the gateway. What it is compared with is always the server of both eras.
+    era: &'a str,
     wish: &'a Wish,
 }
 
 impl Comparison<'_> {
-    /// `era`: that of the server behind the gateway. What it is compared with is always the server of both eras.
-    fn run(&self, suites: &[Suite], era: &str, report: &mut Report) -> Result<()> {
-        let direct = Stage::open(self.programs, Place::DIRECT, "dual", &self.folder)?;
+    fn run(&self, suites: &[Suite], report: &mut Report) -> Result<()> {
+        let direct = Stage::open(self.programs, Place::DIRECT, DUAL, &self.folder)?;
         let mut expected = Vec::new();
         for suite in suites {
             if let Some(scenario) = &self.wish.scenario
@@ -157,7 +167,7 @@ impl Comparison<'_> {
             }
         }
         for place in self.wish.places() {
-            let through = Stage::open(self.programs, place, era, &self.folder)?;
+            let through = Stage::open(self.programs, place, self.era, &self.folder)?;
             for (suite, expected) in &expected {
                 self.one(suite, expected, &direct, &through, report)?;
             }
@@ -169,11 +179,9 @@ impl Comparison<'_> {
     fn one(&self, suite: &Suite, expected: &Rows, direct: &Stage, through: &Stage, report: &mut Report) -> Result<()> {
         let rows = self.runner.run(suite, through, &self.wish.scenarios(), 0)?;
         let mut differences = expected.differences(&rows);
-        differences.retain(|one| !NOT_THERE.contains(&(through.place.name, &*one.check.scenario)));
+        differences.retain(|one| !self.is_not_there(through.place.name, &one.check.scenario));
         let first = differences.len();
-        // Crossed eras are told, not judged.
-        let again = if self.wish.cross { 0 } else { AGAIN };
-        for attempt in 1..=again {
+        for attempt in 1..=AGAIN {
             let scenarios: BTreeSet<String> = differences.iter().map(|one| one.check.scenario.clone()).collect();
             if scenarios.is_empty() {
                 break;
@@ -185,13 +193,24 @@ impl Comparison<'_> {
         let verdict = match (first, differences.len()) {
             (0, _) => "the same".to_owned(),
             (_, 0) => "the same, but not in the first run".to_owned(),
-            (_, count) if again == 0 => format!("{count} checks differ"),
-            (_, count) => format!("{count} checks differ in each of {} runs", again + 1),
+            (_, count) => format!("{count} checks differ in each of {} runs", AGAIN + 1),
         };
-        println!("{} {}: {}; {verdict}", through.place.name, suite.name, rows.summary());
+        let way = if self.era == DUAL {
+            through.place.name.to_owned()
+        } else {
+            format!("{} {}", self.era, through.place.name)
+        };
+        println!("{way} {}: {}; {verdict}", suite.name, rows.summary());
         let settled = first - differences.len();
-        report.add(through.place.name, suite.name, expected.count(), settled, differences);
+        report.add(&way, suite.name, expected.count(), settled, differences);
         Ok(())
+    }
+
+    fn is_not_there(&self, place: &str, scenario: &str) -> bool {
+        let here = |(era, at, what): &(&str, &str, &str)| {
+            *era == self.era && (at.is_empty() || *at == place) && *what == scenario
+        };
+        NOT_THERE.iter().any(here)
     }
 }
 
@@ -205,9 +224,10 @@ mod tests {
     fn flags_and_places_that_do_not_exist_are_refused() {
         let wish = Wish::parse(&["--place", "stdio", "--scenario", "ping"]).unwrap();
         assert_eq!(wish.places().map(|place| place.name).collect::<Vec<_>>(), ["stdio"]);
+        assert!(!wish.clients() && Wish::parse(&["--place", "client"]).unwrap().places().next().is_none());
         assert_eq!(wish.scenarios().into_iter().collect::<Vec<_>>(), ["ping"]);
         assert!(Wish::parse(&["--place", "moon"]).unwrap_err().to_string().contains("stdio"));
         assert!(Wish::parse(&["--place"]).is_err() && Wish::parse(&["--fast"]).is_err());
-        assert_eq!(Wish::default().places().count(), Place::THROUGH.len());
+        assert!(Wish::default().clients() && Wish::default().places().count() == Place::THROUGH.len());
     }
 }

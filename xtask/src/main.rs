@@ -32,9 +32,9 @@ cargo xtask <command>
   floors         who may depend on whom
   conformance [--cross] [--place <name>] [--scenario <name>]
                  the official suites against the reference server, direct and through the gateway:
-                 every row must be the same
-                 --cross        suites of one era, servers of the other; told, and no failure
-                 --place        only http, stdio or federated
+                 every row must be the same; and the suites' own servers before an official client
+                 --cross        only suites of one era, servers of the other
+                 --place        only http, stdio, federated or client
                  --scenario     only this scenario
   services       what the end-to-end suites need, set up below target/e2e
   bench <name> [arguments]
@@ -60,6 +60,8 @@ fn command() -> Result<ExitCode> {
         ["test", flags @ ..] => return test::run(&root, &test::Wish::parse(flags)?),
         ["tidy"] => tidy::run(&root)?,
         ["conformance", flags @ ..] => conformance::run(&root, &conformance::Wish::parse(flags)?)?,
+        // Not a person's command: the suite starts it.
+        [conformance::CLIENT, url] => return conformance::play(url),
         ["floors"] => floors::run(&root)?,
         ["services"] => services::run(&root)?,
         ["bench", name, arguments @ ..] => bench::run(&root, name, arguments)?,

