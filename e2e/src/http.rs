@@ -141,6 +141,20 @@ impl Answer {
         timeout(PATIENCE, self.body.collect()).await.expect("a body in time").expect("a whole body").to_bytes()
     }
 
+    /// How many bytes come before the body breaks off, or nothing when it ends well.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn bytes_before_it_breaks(mut self) -> Option<usize> {
+        let mut read = 0;
+        loop {
+            match timeout(PATIENCE, self.body.frame()).await.expect("a piece in time")? {
+                Ok(frame) => read += frame.data_ref().map_or(0, Bytes::len),
+                Err(_) => return Some(read),
+            }
+        }
+    }
+
     /// The next piece of the body as it came, or nothing at its end.
     ///
     /// # Panics

@@ -134,6 +134,19 @@ async fn a_server_whose_body_stalls_behind_its_head_is_late_like_one_that_says_n
 }
 
 #[tokio::test]
+async fn a_large_answer_that_stalls_half_way_is_broken_off_so_that_its_caller_is_free() {
+    let web = Httpd::start(&["--threads", "1", "--mode", "modern", "--stall-body"]);
+    let server = Server::remote("web", web.url(), "http").with("call_timeout", json!("1s"));
+    let gateway = Setting::of([server]).hurried().start().await;
+    let call = json!({ "name": "echo", "arguments": { "size": 300_000 } });
+    let ask = Ask::modern(gateway.address(), "/servers/web/mcp", 1, "tools/call", call);
+    let read = ask.send().await.unwrap().bytes_before_it_breaks().await;
+    assert!(read.is_some_and(|read| (100_000..300_000).contains(&read)), "{read:?}");
+    let free = async || (metric(&gateway, "hostler_calls_in_flight").await == 0.0).then_some(());
+    wait::until("nothing is held for it any more", PATIENCE, free).await;
+}
+
+#[tokio::test]
 async fn a_websocket_client_that_reads_nothing_is_still_heard() {
     let gateway = Setting::of([faulty()]).start().await;
     let socket = websocket(&gateway).await;

@@ -3,11 +3,13 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::Stream;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep};
 use upstream::http::{body::PiecesBody, carrier::Slot, pool::PooledBody};
 
 use crate::finish::Ticket;
@@ -37,9 +39,34 @@ enum Content {
     Empty,
     Whole(Bytes),
     Pieces(Box<PiecesBody>),
-    Server(Box<(PooledBody, Slot)>),
+    Server(Box<Passing>),
     Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
     Foreign(Foreign),
+}
+
+/// A server's body on its way.
+struct Passing {
+    body: PooledBody,
+    _slot: Slot,
+    /// How long the server may be silent while the client wants more.
+    patience: Option<Duration>,
+    timer: Option<Pin<Box<Sleep>>>,
+    waits: bool,
+}
+
+impl Passing {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            self.waits = false;
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let Some(patience) = self.patience else { return Poll::Pending };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
+        if !std::mem::replace(&mut self.waits, true) {
+            timer.as_mut().reset(Instant::now() + patience);
+        }
+        timer.as_mut().poll(cx).map(|()| Some(Err("the server went silent in its answer".into())))
+    }
 }
 
 impl Body {
@@ -58,10 +85,12 @@ impl Body {
         Self { content: Content::Pieces(Box::new(PiecesBody::new(splice.into_pieces()))), ticket: None }
     }
 
-    /// A server's body, passed on as it comes; the client's pace is the server's pace.
+    /// A server's body, passed on as it comes; the client's pace is the server's pace. It breaks when the server is
+    /// silent for longer than `patience` while the client wants more; without that, it may be silent for ever.
     #[must_use]
-    pub fn server(body: PooledBody, slot: Slot) -> Self {
-        Self { content: Content::Server(Box::new((body, slot))), ticket: None }
+    pub fn server(body: PooledBody, slot: Slot, patience: Option<Duration>) -> Self {
+        let passing = Passing { body, _slot: slot, patience, timer: None, waits: false };
+        Self { content: Content::Server(Box::new(passing)), ticket: None }
     }
 
     /// Chunks as they are made.
@@ -108,7 +137,7 @@ impl HttpBody for Body {
             Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Content::Pieces(body) => Pin::new(&mut **body).poll_frame(cx).map(|f| f.map(|f| f.map_err(Into::into))),
-            Content::Server(held) => Pin::new(&mut held.0).poll_frame(cx).map(|f| f.map(|f| f.map_err(Into::into))),
+            Content::Server(passing) => passing.poll_frame(cx),
             Content::Stream(chunks) => chunks.as_mut().poll_next(cx).map(|chunk| chunk.map(|c| Ok(Frame::data(c)))),
             Content::Foreign(body) => Pin::new(body).poll_frame(cx),
         };
@@ -133,7 +162,7 @@ impl HttpBody for Body {
             Content::Empty => true,
             Content::Whole(bytes) => bytes.is_empty(),
             Content::Pieces(body) => body.is_end_stream(),
-            Content::Server(held) => held.0.is_end_stream(),
+            Content::Server(passing) => passing.body.is_end_stream(),
             Content::Stream(_) => false,
             Content::Foreign(body) => body.is_end_stream(),
         }
@@ -144,7 +173,7 @@ impl HttpBody for Body {
             Content::Empty => SizeHint::with_exact(0),
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Content::Pieces(body) => body.size_hint(),
-            Content::Server(held) => held.0.size_hint(),
+            Content::Server(passing) => passing.body.size_hint(),
             Content::Stream(_) => SizeHint::default(),
             Content::Foreign(body) => body.size_hint(),
         }

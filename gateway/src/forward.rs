@@ -217,7 +217,8 @@ async fn hear(
             let size = response.body().size_hint().upper();
             let held = size.map_or(rewritten, |size| size <= if rewritten { REWRITTEN } else { SMALL });
             if !held {
-                let body = Body::server(response.into_body(), slot).with_ticket(ticket);
+                let patience = Some(trip.server.spec().bounds.call_timeout);
+                let body = Body::server(response.into_body(), slot, patience).with_ticket(ticket);
                 return Ok(Outcome::Whole { status, body });
             }
             let mut replies =
@@ -233,7 +234,10 @@ async fn hear(
         Answer::Http { response, media: Media::Events, slot }
             if call.era == Era::Modern && !prefixed && call.session.is_none() =>
         {
-            Ok(Outcome::Raw(Body::server(response.into_body(), slot).with_ticket(ticket)))
+            // A stream of subscriptions may be silent for days.
+            let bounds = &trip.server.spec().bounds;
+            let patience = (call.method != "subscriptions/listen").then_some(bounds.call_timeout);
+            Ok(Outcome::Raw(Body::server(response.into_body(), slot, patience).with_ticket(ticket)))
         }
         answer => Box::pin(several(lane, call, trip, ticket, Delivered { link, answer, begun, deadline })).await,
     }

@@ -27,6 +27,8 @@ use crate::{gauges::Gauges, log};
 
 /// How long `ready` waits at most for the servers' first start.
 const FIRST_START: Duration = Duration::from_secs(20);
+/// What was learned of a server that is not in the configuration any more is kept for this long: 30 days.
+const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 3600);
 /// As many open files as a handful of people with a dozen servers come to.
 const FEW_FILES: u64 = 1024;
 
@@ -85,6 +87,7 @@ pub fn start(control: &Runtime, mut plan: Plan) -> Result<Running> {
     plan.listen.address = free_address(plan.listen.address)?;
     let memories = Memories::open(&plan.state_dir)
         .with_context(|| format!("the state folder {} cannot be used (`state_dir`)", plan.state_dir.display()))?;
+    memories.sweep(&plan.servers.iter().map(|spec| &spec.name).collect::<Vec<_>>(), FORGOTTEN);
     let seal = seal(&plan)?;
     let plan = Arc::new(plan);
     let fleet = Fleet::new(control.handle().clone(), memories);

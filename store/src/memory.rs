@@ -6,6 +6,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use ground::ServerName;
@@ -24,6 +25,8 @@ pub struct Memory {
     pub legacy: Option<bool>,
     /// Whether it is reached over the deprecated HTTP+SSE transport.
     pub sse: bool,
+    /// Whether it ever sent a request to a client.
+    pub asks: bool,
     /// Its results of `initialize` and `server/discover`, by revision.
     pub greetings: BTreeMap<String, Box<RawValue>>,
     /// `tools/list`
@@ -93,6 +96,22 @@ impl Memories {
         }
         written
     }
+
+    /// Forgets servers that nobody has written of for `age`, but for those named, and drafts that a kill left behind. A
+    /// server that is taken out of the configuration and put back soon is still known.
+    pub fn sweep(&self, named: &[&ServerName], age: Duration) {
+        let kept: Vec<PathBuf> = named.iter().map(|name| self.file(name)).collect();
+        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let old = |file: &fs::DirEntry| {
+            let written = file.metadata().ok().filter(fs::Metadata::is_file).and_then(|data| data.modified().ok());
+            written.and_then(|at| at.elapsed().ok()).is_some_and(|since| since >= age)
+        };
+        for file in files.filter(|file| !kept.contains(&file.path()) && old(file)) {
+            if let Err(error) = fs::remove_file(file.path()) {
+                tracing::debug!(file = %file.path().display(), %error, "an old file of the state folder stays");
+            }
+        }
+    }
 }
 
 fn write(draft: &Path, memory: &Memory) -> io::Result<()> {
@@ -133,5 +152,21 @@ mod tests {
         fs::write(memories.file(&name), b"{\"fingerprint\":\"one\",\"mod").unwrap();
         assert_eq!(memories.load(&name, "one").fingerprint, "one");
         assert_eq!(memories.load(&name, "one").modern, None);
+    }
+
+    #[test]
+    fn servers_that_are_gone_for_long_are_forgotten_and_so_are_drafts() {
+        let folder = tempfile::tempdir().unwrap();
+        let memories = Memories::open(folder.path()).unwrap();
+        let [kept, gone] = ["kept", "gone"].map(|name| ServerName::new(name).unwrap());
+        for name in [&kept, &gone] {
+            memories.save(name, &memories.load(name, "one")).unwrap();
+        }
+        let draft = memories.folder.join(".gone.1.0.tmp");
+        fs::write(&draft, b"{").unwrap();
+        memories.sweep(&[&kept], Duration::from_secs(3600));
+        assert!(memories.file(&gone).exists() && draft.exists());
+        memories.sweep(&[&kept], Duration::ZERO);
+        assert!(memories.file(&kept).exists() && !memories.file(&gone).exists() && !draft.exists());
     }
 }

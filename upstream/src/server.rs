@@ -104,7 +104,7 @@ impl Server {
             stderr: Arc::new(StderrRing::new()),
             changed: Arc::new(Notify::new()),
             stopping: CancellationToken::new(),
-            asks: std::sync::atomic::AtomicBool::new(false),
+            asks: std::sync::atomic::AtomicBool::new(memory.asks),
             restarts: std::sync::atomic::AtomicU64::new(0),
             processes: Mutex::new(HashMap::new()),
             tasks: tokio_util::task::TaskTracker::new(),
@@ -302,15 +302,17 @@ impl Server {
         self.failure(Kind::UnsupportedVersion, what)
     }
 
-    /// Whether it has ever sent a request to a client since Hostler started.
+    /// Whether it has ever sent a request to a client, as far as is remembered.
     #[must_use]
     pub fn asks(&self) -> bool {
         self.asks.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Notes that it sends requests to clients.
-    pub fn note_asks(&self) {
-        self.asks.store(true, std::sync::atomic::Ordering::Relaxed);
+    pub fn note_asks(self: &Arc<Self>) {
+        if !self.asks.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            self.remember();
+        }
     }
 
     /// Whether any link to it is open.

@@ -253,6 +253,7 @@ impl Server {
             modern: eras.modern,
             legacy: eras.legacy,
             sse: eras.sse,
+            asks: self.asks(),
             greetings,
             tools: list(ListKind::Tools),
             prompts: list(ListKind::Prompts),

@@ -58,10 +58,10 @@ pub async fn ask(lane: &Lane, call: &Call, node: &str) -> Result<Outcome, Failur
     match Answer::http(response, slot) {
         Answer::Http { response, media: Media::Json, slot } => {
             let status = response.status();
-            Ok(Outcome::Whole { status, body: Body::server(response.into_body(), slot) })
+            Ok(Outcome::Whole { status, body: Body::server(response.into_body(), slot, Some(patience)) })
         }
         Answer::Http { response, media: Media::Events, slot } if response.status() == StatusCode::OK => {
-            Ok(Outcome::Raw(Body::server(response.into_body(), slot)))
+            Ok(Outcome::Raw(Body::server(response.into_body(), slot, Some(patience))))
         }
         _ => Err(unavailable("it answered with something that is no message")),
     }
