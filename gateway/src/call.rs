@@ -52,6 +52,15 @@ impl Call {
         self.envelope.id.map(|span| self.part(span))
     }
 
+    /// What tells its caller from others that introduce themselves alike: the credential, and the connection on a shared
+    /// wire. Empty where there is neither.
+    #[must_use]
+    pub fn identity(&self) -> Vec<u8> {
+        let credential = self.credential.as_ref().map_or(&b""[..], |credential| credential.as_bytes());
+        let connection = self.session.as_ref().map_or("", |session| session.id.as_str());
+        [credential, connection.as_bytes()].join(&b'\n')
+    }
+
     /// What is asked of a server's doors.
     #[must_use]
     pub fn want(&self) -> Want {
@@ -76,6 +85,7 @@ impl Call {
             method: self.method.clone(),
             name: name.cloned(),
             headers: self.headers.clone(),
+            hears_log: self.era == Era::Legacy || self.envelope.log_level.is_some(),
             on_drop: if self.era == Era::Modern { OnDrop::Cancel } else { OnDrop::Forget },
         })
     }

@@ -70,7 +70,7 @@ async fn prepare(lane: &Lane, call: &Call, profile: u64) -> Result<(), Failure> 
             _ => {
                 let introduction = Arc::new(introduce::of_request(call));
                 let bound = lane.gateway.plan.load().limits.sessions;
-                let seat = lane.gateway.guests.seat(&server, &introduction, false, bound)?;
+                let seat = lane.gateway.guests.seat(&server, &introduction, &call.identity(), false, bound)?;
                 learning.push(tokio::spawn(async move {
                     if let Ok(link) = seat.guest.link(&lane).await {
                         server.learn_lists(&lane.pool, profile, &link).await;

@@ -16,7 +16,9 @@ use crate::{
 };
 
 impl Link {
-    fn audience(&self, only: &[PeerId]) -> Vec<Arc<dyn Peer>> {
+    /// The sessions on the link, or those of them that are named. Taken out first: one may be looking at its links at the
+    /// same time.
+    pub(crate) fn audience(&self, only: &[PeerId]) -> Vec<Arc<dyn Peer>> {
         let peers = self.peers().lock();
         let chosen = peers.iter().filter(|(id, _)| only.is_empty() || only.contains(id));
         chosen.filter_map(|(_, weak)| weak.upgrade()).collect()
@@ -63,11 +65,14 @@ impl Link {
         match addressee {
             Addressee::Taken => {}
             Addressee::Peers(only) => self.hand_out(message, &only),
-            Addressee::Ambiguous => self.refuse(
-                &message,
-                "several clients with calls in flight share this server, so nobody can tell whom the request is for; \
-                 set `isolation: session` for the server",
-            ),
+            Addressee::Ambiguous => {
+                let why = "several clients with calls in flight share this server, or one of them has left, so nobody can \
+                           tell whom the message is for; set `isolation: session` for the server";
+                self.refuse(&message, why);
+                if message.envelope.kind == Shape::Request {
+                    self.audience(&[]).iter().for_each(|peer| peer.asked_in_vain());
+                }
+            }
         }
     }
 

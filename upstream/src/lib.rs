@@ -5,6 +5,7 @@
 
 pub mod calls;
 pub mod catalog;
+mod departed;
 mod door;
 pub mod ear;
 pub mod fleet;

@@ -26,7 +26,7 @@ use crate::{
     hello::Hello,
     http::{carrier::Carrier, pool::Pool},
     levels::Levels,
-    message::{Method, Outgoing},
+    message::Outgoing,
     mux::Mux,
     peer::{Peer, PeerId},
     spec::Spec,
@@ -227,10 +227,17 @@ impl Link {
         if self.in_flight() > 0 {
             return Duration::ZERO;
         }
-        // Taken out first: a session may be looking at its links at the same time.
-        let peers: Vec<_> = self.peers.lock().iter().filter_map(|(_, peer)| peer.upgrade()).collect();
         let unused = self.born.elapsed().saturating_sub(Duration::from_millis(self.used.load(Ordering::Relaxed)));
-        peers.iter().map(|peer| peer.idle()).fold(unused, Duration::min)
+        self.audience(&[]).iter().map(|peer| peer.idle()).fold(unused, Duration::min)
+    }
+
+    /// For how long nobody has needed it at once: nobody used it, or all calls in flight wait for their callers.
+    #[must_use]
+    pub fn spare(&self) -> Duration {
+        if self.in_flight() == 0 {
+            return self.idle();
+        }
+        self.audience(&[]).iter().map(|peer| peer.spare()).min().unwrap_or_default()
     }
 
     fn touch(&self) {
@@ -335,17 +342,7 @@ impl Link {
         envelope: wire::Envelope,
         body: Bytes,
     ) -> Result<(), Failure> {
-        let out = Box::new(Outgoing {
-            splice,
-            envelope,
-            body,
-            era: self.era,
-            method: Method::default(),
-            name: None,
-            headers: Vec::new(),
-            on_drop: crate::message::OnDrop::Forget,
-        });
-        self.tell(pool, out).await
+        self.tell(pool, Outgoing::relayed(splice, envelope, body, self.era)).await
     }
 
     /// Cancelled when the link has ended.

@@ -94,11 +94,29 @@ pub struct Outgoing {
     pub name: Option<Arc<str>>,
     /// Further headers that belong to the message (`Mcp-Param-*`, trace context), for servers on HTTP.
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
+    /// The server may send log messages about it: its session set a level, or the request asked for them.
+    pub hears_log: bool,
     /// What happens at the server when the caller goes away.
     pub on_drop: OnDrop,
 }
 
 impl Outgoing {
+    /// A client's notification or answer, edited, that nobody waits for.
+    #[must_use]
+    pub fn relayed(splice: Splice, envelope: Envelope, body: Bytes, era: Era) -> Box<Self> {
+        Box::new(Self {
+            splice,
+            envelope,
+            body,
+            era,
+            method: Method::default(),
+            name: None,
+            headers: Vec::new(),
+            hears_log: false,
+            on_drop: OnDrop::Forget,
+        })
+    }
+
     /// A message that Hostler makes itself.
     ///
     /// # Errors
@@ -115,6 +133,7 @@ impl Outgoing {
             era,
             name: None,
             headers: Vec::new(),
+            hears_log: false,
             on_drop: OnDrop::Cancel,
         }))
     }

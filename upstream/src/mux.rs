@@ -9,19 +9,23 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use foldhash::{HashMap, HashMapExt};
+use foldhash::HashMap;
 use ground::{Failure, Kind, Retry, ServerName};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use wire::{Pieces, Shape, Span, Splice};
 
 use crate::{
+    departed::{Caller, Departed, Who},
     message::{Message, OnDrop, Outgoing},
     peer::PeerId,
 };
 
 /// Messages that wait for one caller. A caller that reads too slowly loses notifications, never its answer.
 const EXCHANGE_QUEUE: usize = 256;
+
+/// Of bodies over this size in bytes nothing is kept by reference while the call goes on.
+const LARGE: usize = 16 << 10;
 
 /// Nesting that is accepted from a server.
 pub const DEPTH: usize = 256;
@@ -30,11 +34,41 @@ pub const DEPTH: usize = 256;
 pub struct Mux {
     server: ServerName,
     next: AtomicU64,
-    pending: Mutex<HashMap<u64, Pending>>,
+    calls: Mutex<Calls>,
     bound: usize,
     to_server: mpsc::Sender<Pieces>,
     closed: OnceLock<Failure>,
     lost_notifications: AtomicU64,
+}
+
+#[derive(Default)]
+struct Calls {
+    pending: HashMap<u64, Pending>,
+    departed: Departed,
+}
+
+impl Calls {
+    /// Everybody whom a message that names no call may concern.
+    fn concerned(&mut self, message: &Message) -> Vec<Who> {
+        let log = message.method() == "notifications/message";
+        let pending = self.pending.iter().map(|(number, pending)| (*number, pending.caller));
+        let everybody = pending.chain(self.departed.lingering());
+        // Requests that stand alone are asked in their results, and Hostler's own not at all.
+        let mut who: Vec<Who> = everybody
+            .filter(|(_, caller)| if log { caller.hears_log } else { caller.peer.is_some() })
+            .map(|(number, caller)| caller.who(number))
+            .collect();
+        who.sort_unstable();
+        who.dedup();
+        who
+    }
+
+    /// Offers a message to somebody's newest call that goes on.
+    fn offer(&self, to: Who, message: &Message) -> bool {
+        let theirs = self.pending.iter().filter(|(number, pending)| pending.caller.who(**number) == to);
+        let newest = theirs.max_by_key(|(number, _)| **number);
+        newest.is_some_and(|(_, pending)| pending.events.try_send(Ok(message.clone())).is_ok())
+    }
 }
 
 struct Pending {
@@ -45,8 +79,7 @@ struct Pending {
     id: Bytes,
     /// The caller's progress token, as it wrote it.
     token: Option<Bytes>,
-    peer: Option<PeerId>,
-    wants_log: bool,
+    caller: Caller,
 }
 
 /// What a caller hears of its call.
@@ -59,7 +92,7 @@ pub enum Addressee {
     Taken,
     /// The sessions named; none named means all that are attached.
     Peers(Vec<PeerId>),
-    /// Several sessions have calls in flight, so nobody can tell whose it is.
+    /// Several callers are concerned, or one that is gone, so nobody can be told it or asked.
     Ambiguous,
 }
 
@@ -71,7 +104,7 @@ impl Mux {
         let mux = Self {
             server,
             next: AtomicU64::new(1),
-            pending: Mutex::new(HashMap::new()),
+            calls: Mutex::default(),
             bound,
             to_server,
             closed: OnceLock::new(),
@@ -83,7 +116,7 @@ impl Mux {
     /// Calls in flight.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.pending.lock().len()
+        self.calls.lock().pending.len()
     }
 
     /// Sends a request and returns the exchange on which its answer arrives.
@@ -110,8 +143,7 @@ impl Mux {
             last,
             id: share(&out.body, id_span),
             token,
-            peer,
-            wants_log: out.envelope.log_level.is_some(),
+            caller: Caller { peer, hears_log: out.hears_log },
         };
         self.enter(number, pending)?;
         let exchange = Exchange { mux: self.clone(), number, inbox, finished: false, on_drop: out.on_drop };
@@ -120,7 +152,7 @@ impl Mux {
     }
 
     fn enter(&self, number: u64, pending: Pending) -> Result<(), Failure> {
-        let mut table = self.pending.lock();
+        let table = &mut self.calls.lock().pending;
         // Under the lock, so that a call cannot slip in behind `close`.
         if let Some(failure) = self.closed.get() {
             return Err(failure.clone());
@@ -153,9 +185,17 @@ impl Mux {
 
     /// Tells the server that a call is given up, and ends the call here.
     pub fn cancel(&self, number: u64, reason: &str) {
-        let Some(pending) = self.pending.lock().remove(&number) else { return };
+        let Some(pending) = self.depart(number) else { return };
         self.tell_cancelled(number, reason);
         pending.last.send(Err(Failure::client(Kind::Cancelled, "the request was cancelled by its caller")));
+    }
+
+    /// Takes a call out whose server may still be at it.
+    fn depart(&self, number: u64) -> Option<Pending> {
+        let mut calls = self.calls.lock();
+        let pending = calls.pending.remove(&number)?;
+        calls.departed.note(number, pending.caller);
+        Some(pending)
     }
 
     fn tell_cancelled(&self, number: u64, reason: &str) {
@@ -166,7 +206,7 @@ impl Mux {
     /// Ends the stream: all calls in flight fail with the reason, and so do later ones.
     pub fn close(&self, why: &Failure) {
         let _ = self.closed.set(why.clone());
-        let pending = std::mem::take(&mut *self.pending.lock());
+        let pending = std::mem::take(&mut self.calls.lock().pending);
         for (_, pending) in pending {
             pending.last.send(Err(why.clone()));
         }
@@ -194,8 +234,7 @@ impl Mux {
             // An error without an id can only be attributed when a single call is in flight.
             None => self.only_call(),
         };
-        let found = number.and_then(|n| self.pending.lock().remove(&n).map(|p| (n, p)));
-        let Some((_, pending)) = found else {
+        let Some(pending) = number.and_then(|number| self.take(number)) else {
             tracing::debug!(server = %self.server, "an answer to no call in flight; dropped");
             return;
         };
@@ -209,9 +248,20 @@ impl Mux {
         pending.last.send(respliced(splice, &message, &self.server));
     }
 
+    /// Takes the call out that an answer is for; one that was given up is over now.
+    fn take(&self, number: u64) -> Option<Pending> {
+        let mut calls = self.calls.lock();
+        let pending = calls.pending.remove(&number);
+        if pending.is_none() {
+            calls.departed.ended(number);
+        }
+        pending
+    }
+
     fn only_call(&self) -> Option<u64> {
-        let table = self.pending.lock();
-        (table.len() == 1).then(|| table.keys().next().copied()).flatten()
+        let mut calls = self.calls.lock();
+        let alone = calls.pending.len() == 1 && calls.departed.lingering().next().is_none();
+        alone.then(|| calls.pending.keys().next().copied()).flatten()
     }
 
     /// Hands a notification or request of the server to the call it belongs to, or says whom it is for.
@@ -225,44 +275,29 @@ impl Mux {
             self.to_call(message, span, |pending| Some(pending.id.clone()));
             return Addressee::Taken;
         }
-        let table = self.pending.lock();
-        let mut peers: Vec<PeerId> = table.values().filter_map(|p| p.peer).collect();
-        peers.sort_unstable();
-        peers.dedup();
-        if let [only] = peers[..] {
-            return match offer(&table, |p| p.peer == Some(only), message) {
-                Addressee::Taken => Addressee::Taken,
-                _ => Addressee::Peers(peers),
-            };
+        let mut calls = self.calls.lock();
+        let concerned = calls.concerned(message);
+        match concerned[..] {
+            [] => Addressee::Peers(Vec::new()),
+            [only] if calls.offer(only, message) => Addressee::Taken,
+            [Who::Peer(only)] => Addressee::Peers(vec![only]),
+            [Who::Call(_)] => Addressee::Ambiguous,
+            // What one caller is asked or told of its call is never another's to hear.
+            _ if envelope.kind == Shape::Request || message.method() == "notifications/message" => Addressee::Ambiguous,
+            _ => Addressee::Peers(concerned.into_iter().filter_map(Who::peer).collect()),
         }
-        if envelope.kind == Shape::Request {
-            return if peers.is_empty() { Addressee::Peers(peers) } else { Addressee::Ambiguous };
-        }
-        if peers.is_empty() && table.values().filter(|p| p.wants_log).count() == 1 {
-            return offer(&table, |p| p.wants_log, message);
-        }
-        Addressee::Peers(peers)
     }
 
     fn to_call(&self, message: &Message, span: Span, original: impl Fn(&Pending) -> Option<Bytes>) {
         let Some(number) = number(message.part(span)) else { return };
-        let table = self.pending.lock();
-        let Some(pending) = table.get(&number) else { return };
+        let calls = self.calls.lock();
+        let Some(pending) = calls.pending.get(&number) else { return };
         let Some(original) = original(pending) else { return };
         let mut splice = Splice::new(message.body.clone());
         splice.replace(span, original);
         if pending.events.try_send(respliced(splice, message, &self.server)).is_err() {
             self.lost_notifications.fetch_add(1, Ordering::Relaxed);
         }
-    }
-}
-
-/// Offers a message to the newest call that fits.
-fn offer(table: &HashMap<u64, Pending>, fits: impl Fn(&Pending) -> bool, message: &Message) -> Addressee {
-    let newest = table.iter().filter(|(_, p)| fits(p)).max_by_key(|(number, _)| **number);
-    match newest {
-        Some((_, pending)) if pending.events.try_send(Ok(message.clone())).is_ok() => Addressee::Taken,
-        _ => Addressee::Ambiguous,
     }
 }
 
@@ -277,7 +312,11 @@ fn respliced(splice: Splice, original: &Message, server: &ServerName) -> Event {
     })
 }
 
+/// A part of a body, which is not kept from being let go by so few bytes of it.
 fn share(body: &Bytes, span: Span) -> Bytes {
+    if body.len() > LARGE {
+        return Bytes::copy_from_slice(span.of(body));
+    }
     body.slice(span.start as usize..span.end as usize)
 }
 
@@ -320,9 +359,12 @@ impl Drop for Exchange {
         if self.finished {
             return;
         }
-        let waiting = self.mux.pending.lock().remove(&self.number).is_some();
+        let waiting = self.mux.depart(self.number).is_some();
         if waiting && self.on_drop == OnDrop::Cancel && !self.mux.is_closed() {
             self.mux.tell_cancelled(self.number, "the caller went away");
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

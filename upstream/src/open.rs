@@ -24,6 +24,8 @@ use crate::{
 
 /// A server that is silent for this long after the modern probe is taken for a legacy one.
 const PROBE: Duration = Duration::from_secs(12);
+/// A process whose streams have ended is given this long to exit.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Opens a door that this task has claimed.
@@ -194,7 +196,7 @@ impl Server {
             drop(told);
             if why.kind() == Kind::Broken {
                 // A process that exits closes its output first; its exit status is the better reason, so wait for it.
-                let _ = timeout(Duration::from_secs(1), closed.cancelled()).await;
+                let _ = timeout(LAST_WORDS, closed.cancelled()).await;
             }
             link.close(&why);
         });
@@ -294,9 +296,19 @@ impl Server {
     }
 }
 
-/// Runs until the link closes, so that what the future holds (a server's standard input) is let go of then.
-async fn until_closed(link: Arc<Link>, work: impl Future<Output = ()> + Send) {
-    let closed = link.closing();
+/// Writes until the link closes, so that what the future holds (a server's standard input) is let go of then. A server
+/// that takes nothing any more is as good as gone, also while it goes on talking.
+async fn until_closed(link: Arc<Link>, write: impl Future<Output = ()> + Send) {
+    let (closed, held) = (link.closing(), Arc::downgrade(&link));
     drop(link);
-    tokio::select! { () = work => {}, () = closed.cancelled() => {} }
+    tokio::select! {
+        () = write => {}
+        () = closed.cancelled() => return,
+    }
+    // A process that exits lets go of everything at once; its exit status is the better reason, so wait for it.
+    let _ = timeout(LAST_WORDS, closed.cancelled()).await;
+    if let Some(link) = held.upgrade() {
+        let text = format!("server `{}` takes no more messages: it closed its input", link.server());
+        link.close(&Failure::server(Kind::Broken, link.server(), ground::Retry::MaybeSent, text));
+    }
 }

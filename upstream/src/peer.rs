@@ -26,8 +26,14 @@ pub trait Peer: Send + Sync {
     fn id(&self) -> PeerId;
     /// For how long its client has been silent; zero while it listens or has calls in flight.
     fn idle(&self) -> std::time::Duration;
+    /// For how long it could have done without its link: silent, or with calls that all wait for their callers' input.
+    fn spare(&self) -> std::time::Duration {
+        self.idle()
+    }
     /// Takes a message. Must not block: it is called by the task that reads from the server.
     fn deliver(&self, from: &Arc<Link>, message: Message);
+    /// Learns that the server asked something on a link it shares, and that nobody could tell whom.
+    fn asked_in_vain(&self) {}
     /// Learns that the link is gone, and with it what the session held there.
     fn lost(&self, link: &Arc<Link>);
 }

@@ -240,18 +240,33 @@ impl Server {
         Ok(doors.entry(share).or_default().clone())
     }
 
-    /// Retires the instance that was idle for longest, if any has been for long enough.
+    /// Retires the instance that was idle for longest, or else the one whose calls have waited for their callers for
+    /// longest, if any has for long enough.
     fn make_room(&self, doors: &HashMap<Share, Arc<Door>>) -> bool {
+        let Some(link) = self.sparest(doors) else { return false };
+        // Closing tells its sessions, which may ask for this server's doors: not while they are locked here.
+        let why = self.failure(Kind::Unavailable, "was idle and gave way to another session");
+        self.around.runtime.spawn(async move { link.close(&why) });
+        true
+    }
+
+    fn sparest(&self, doors: &HashMap<Share, Arc<Door>>) -> Option<Arc<Link>> {
         let others = doors.iter().filter(|(share, _)| !self.is_base(**share));
-        let idle = others.filter_map(|(_, door)| door.open_link()).map(|link| (link.idle(), link));
-        let longest = idle.filter(|(idle, _)| *idle >= SPARE).max_by_key(|(idle, _)| *idle);
-        if let Some((_, link)) = &longest {
-            // Closing tells its sessions, which may ask for this server's doors: not while they are locked here.
-            let (link, why) =
-                (link.clone(), self.failure(Kind::Unavailable, "was idle and gave way to another session"));
-            self.around.runtime.spawn(async move { link.close(&why) });
+        let links = others.filter_map(|(_, door)| door.open_link());
+        let spare = links.map(|link| (link.in_flight() == 0, link.spare(), link));
+        let longest = spare.filter(|(_, spare, _)| *spare >= SPARE).max_by_key(|(idle, spare, _)| (*idle, *spare));
+        longest.map(|(.., link)| link)
+    }
+
+    /// Whether another instance may be started now, if need be in the place of one that nobody needs.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        if self.endpoint.is_some() {
+            return true;
         }
-        longest.is_some()
+        let doors = self.doors.lock();
+        let taken = doors.values().filter(|door| door.is_taken()).count();
+        taken < self.spec.bounds.instances || self.sparest(&doors).is_some()
     }
 
     fn spawn_opening(self: &Arc<Self>, pool: &Arc<Pool>, door: Arc<Door>, share: Share, want: Want) {

@@ -331,6 +331,7 @@ impl Descent {
             method: self.call.method.clone(),
             name: self.trip.name.clone(),
             headers: self.param_headers(),
+            hears_log: level::level(self.session.level()).is_some(),
             on_drop: OnDrop::Cancel,
         })
     }

@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -30,6 +30,8 @@ use crate::{gateway::Lane, level, restore};
 
 /// Messages of a server that wait for one call or listener.
 const QUEUE: usize = 64;
+/// A server that was told to give a call up, and yet asks something about it, has done so by then.
+const LINGERS: Duration = Duration::from_secs(30);
 
 /// The session.
 pub struct Guest {
@@ -41,7 +43,13 @@ pub struct Guest {
     link: Mutex<Option<Arc<Link>>>,
     /// The lowest level of log messages that a caller wanted.
     level: AtomicU8,
-    calls: Mutex<HashMap<u64, mpsc::Sender<Message>>>,
+    calls: Mutex<HashMap<u64, Place>>,
+    /// A call was given up that the server may be at until then.
+    lingers: Mutex<Option<Instant>>,
+    /// It is not to be used again: what it was given up at may still go on in its instance.
+    left: AtomicBool,
+    /// Its server could not be reached the last time.
+    failed: AtomicBool,
     listening: Mutex<Listening>,
     next: AtomicU64,
     born: Instant,
@@ -62,6 +70,13 @@ struct Listener {
     to: mpsc::Sender<Bytes>,
 }
 
+/// What a guest knows of a call.
+struct Place {
+    inbox: mpsc::Sender<Message>,
+    /// Since when it waits for its caller's input.
+    waits: Option<Instant>,
+}
+
 /// A call's place at a guest, given back when dropped.
 pub struct Seat {
     /// The guest.
@@ -69,12 +84,31 @@ pub struct Seat {
     number: u64,
     /// What the server asks outside the call's own stream.
     pub inbox: mpsc::Receiver<Message>,
+    /// The server has been given a call, and has not ended it.
+    at_it: AtomicBool,
+}
+
+impl Seat {
+    /// Notes that the server is at the call now, or that it has ended it.
+    pub fn note(&self, at_it: bool) {
+        self.at_it.store(at_it, Ordering::Relaxed);
+    }
+
+    /// Notes that the call waits for its caller's input, or that it goes on.
+    pub fn waits(&self, waits: bool) {
+        if let Some(place) = self.guest.calls.lock().get_mut(&self.number) {
+            place.waits = waits.then(Instant::now);
+        }
+    }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         self.guest.calls.lock().remove(&self.number);
         self.guest.touch();
+        if *self.at_it.get_mut() {
+            self.guest.given_up();
+        }
     }
 }
 
@@ -90,6 +124,9 @@ impl Guest {
             link: Mutex::new(None),
             level: AtomicU8::new(level::UNSET),
             calls: Mutex::default(),
+            lingers: Mutex::default(),
+            left: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
             listening: Mutex::default(),
             next: AtomicU64::new(1),
             born: Instant::now(),
@@ -115,8 +152,40 @@ impl Guest {
     pub fn seat(self: &Arc<Self>) -> Seat {
         let (to, inbox) = mpsc::channel(QUEUE);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.calls.lock().insert(number, to);
-        Seat { guest: self.clone(), number, inbox }
+        self.calls.lock().insert(number, Place { inbox: to, waits: None });
+        Seat { guest: self.clone(), number, inbox, at_it: AtomicBool::new(false) }
+    }
+
+    /// A call was given up before its end. An instance of its own ends with it, so that nothing of it reaches another
+    /// caller; a shared one goes on, and what it says without naming a call is nobody's for a while.
+    fn given_up(&self) {
+        if self.alone && !matches!(self.server.spec().origin, Origin::Remote(_)) {
+            self.left.store(true, Ordering::Relaxed);
+            if !self.is_taken() {
+                self.leave();
+            }
+        } else {
+            *self.lingers.lock() = Some(Instant::now() + LINGERS);
+        }
+    }
+
+    /// Whether no call may be seated any more.
+    #[must_use]
+    pub fn is_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    /// Whether a call would have it to itself.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        !self.is_taken() && !self.is_left()
+    }
+
+    /// Whether it is used, or may be used again.
+    #[must_use]
+    pub fn is_of_use(&self) -> bool {
+        let is_lost = self.is_left() || self.failed.load(Ordering::Relaxed);
+        !is_lost || self.is_taken() || !self.listening.lock().listeners.is_empty()
     }
 
     /// Whether a call is seated.
@@ -138,7 +207,9 @@ impl Guest {
         if let Some(link) = self.link.lock().clone().filter(|link| !link.is_closed()) {
             return Ok(link);
         }
-        let link = self.server.link(&lane.pool, &self.want()).await?;
+        let link = self.server.link(&lane.pool, &self.want()).await;
+        self.failed.store(link.is_err(), Ordering::Relaxed);
+        let link = link?;
         let before = self.link.lock().replace(link.clone());
         if before.is_none_or(|before| !Arc::ptr_eq(&before, &link)) {
             let peer: Arc<dyn Peer> = self.clone();
@@ -187,10 +258,14 @@ impl Guest {
 
     /// The call in flight, if it is the only one.
     fn only_call(&self) -> Result<mpsc::Sender<Message>, &'static str> {
+        let lingers = self.lingers.lock().is_some_and(|until| until > Instant::now());
         let calls = self.calls.lock();
-        match calls.len() {
-            1 => calls.values().next().cloned().ok_or("no call is in flight"),
-            0 => Err("no call is in flight"),
+        match (calls.len(), calls.values().next()) {
+            (1, Some(_)) if lingers => {
+                Err("another call was given up just now, so nobody can tell whose the request is")
+            }
+            (1, Some(call)) => Ok(call.inbox.clone()),
+            (0, _) => Err("no call is in flight"),
             _ => Err("several calls are in flight, so nobody can tell whose the request is"),
         }
     }
@@ -202,6 +277,7 @@ impl Guest {
             Err(why) => Some(why),
         };
         let Some(why) = refused else { return };
+        self.server.note_asks();
         tracing::warn!(server = %from.server(), method = %message.method(), why, "request of a server refused");
         match bridge::asked(&message.body, &message.envelope) {
             Ok(ask) if self.calls.lock().is_empty() => {
@@ -280,6 +356,20 @@ impl Peer for Guest {
             return Duration::ZERO;
         }
         self.born.elapsed().saturating_sub(Duration::from_millis(self.used.load(Ordering::Relaxed)))
+    }
+
+    fn spare(&self) -> Duration {
+        let calls = self.calls.lock();
+        if calls.is_empty() || !self.listening.lock().listeners.is_empty() {
+            drop(calls);
+            return self.idle();
+        }
+        let waits = calls.values().map(|call| call.waits.map(|since| since.elapsed()).unwrap_or_default());
+        waits.min().unwrap_or_default()
+    }
+
+    fn asked_in_vain(&self) {
+        self.server.note_asks();
     }
 
     fn deliver(&self, from: &Arc<Link>, message: Message) {

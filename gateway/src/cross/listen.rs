@@ -53,7 +53,7 @@ pub async fn join(
     let introduction = Arc::new(introduce::of_request(call));
     let bound = lane.gateway.plan.load().limits.sessions;
     let guests: &Guests = &lane.gateway.guests;
-    let seat = guests.seat(server, &introduction, false, bound)?;
+    let seat = guests.seat(server, &introduction, &call.identity(), false, bound)?;
     let guest = seat.guest.clone();
     let features = soon(PATIENCE, guest.link(lane)).await.and_then(|link| link.hello().map(|hello| hello.features));
     let features = features.unwrap_or(Features { tools: true, prompts: true, resources: true, ..Features::default() });

@@ -72,6 +72,7 @@ impl Run {
             Ok(message) => matches!(message.envelope.kind, Shape::Response | Shape::Error),
             Err(failure) => failure.kind() != Kind::Timeout && failure.kind() != Kind::Cancelled,
         };
+        self.seat.note(!self.finished);
         message
     }
 
@@ -88,6 +89,11 @@ impl Run {
             self.link.tell(&self.lane.pool, out).await?;
         }
         Ok(())
+    }
+
+    /// Notes that it waits for its caller's input, or goes on.
+    pub fn waits(&self, waits: bool) {
+        self.seat.waits(waits);
     }
 
     /// The link on which it goes on.
@@ -129,6 +135,7 @@ async fn send(lane: &Lane, call: &Call, trip: &Trip, seat: &Seat, id: &Bytes) ->
         seat.guest.lower(lane, &link, level::of(wanted)).await;
     }
     let out = outgoing(call, trip, &link, id);
+    seat.note(true);
     // Each call is somebody of its own, so that a server's request is never handed to another.
     match link.call(&lane.pool, out, Some(PeerId::fresh())).await {
         Ok(answer) => Ok((link.clone(), Replies::new(link, lane.pool.clone(), answer))),
@@ -162,6 +169,7 @@ fn outgoing(call: &Call, trip: &Trip, link: &Link, id: &Bytes) -> Box<Outgoing> 
         method: call.method.clone(),
         name: trip.name.clone(),
         headers: Vec::new(),
+        hears_log: true,
         on_drop: OnDrop::Cancel,
     })
 }

@@ -58,6 +58,7 @@ impl Suspended {
             let text = format!("{bound} calls wait for their callers' input, the limit (`limits.suspended`)");
             return Err(Failure::gateway(Kind::Overloaded, text));
         }
+        call.run.waits(true);
         table.insert(id, call);
         Ok(())
     }
@@ -65,11 +66,12 @@ impl Suspended {
     /// Takes a call up. `None` when it was taken up before, or given up.
     #[must_use]
     pub fn take(&self, id: &str) -> Option<Call> {
-        self.0.lock().remove(id)
+        self.0.lock().remove(id).inspect(|call| call.run.waits(false))
     }
 
     /// Puts a call back that could not go on.
     pub fn put_back(&self, id: String, call: Call) {
+        call.run.waits(true);
         self.0.lock().insert(id, call);
     }
 

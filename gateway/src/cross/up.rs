@@ -93,7 +93,7 @@ async fn start(lane: &Lane, call: &Call, trip: &Trip, bell: Option<Arc<Notify>>)
     let introduction = Arc::new(introduce::of_request(call));
     let can_answer = introduction.profile != 0;
     let bound = lane.gateway.plan.load().limits.sessions;
-    let seat = lane.gateway.guests.seat(&trip.server, &introduction, can_answer, bound)?;
+    let seat = lane.gateway.guests.seat(&trip.server, &introduction, &call.identity(), can_answer, bound)?;
     Run::start(lane, call, trip, seat, bell).await
 }
 
