@@ -64,13 +64,12 @@ fn mirrored(call: &Call, trip: &Trip) -> Result<(), Failure> {
     if call.era == Era::Legacy || call.session.is_some() || call.method != "tools/call" {
         return Ok(());
     }
-    let Some(name) = &trip.name else { return Ok(()) };
+    let remote = matches!(trip.server.spec().origin, upstream::spec::Origin::Remote(_));
+    let Some(name) = trip.name.as_ref().filter(|_| !remote || !trip.server.eras().may(Era::Modern)) else {
+        return Ok(());
+    };
     let catalog = trip.server.catalog(None);
     let wanted = catalog.headers(name);
-    let remote = matches!(trip.server.spec().origin, upstream::spec::Origin::Remote(_));
-    if wanted.is_empty() || remote && trip.server.eras().may(Era::Modern) {
-        return Ok(());
-    }
     let arguments = call.envelope.arguments.map_or(&b"{}"[..], |span| call.part(span));
     for header in wanted {
         let mut received = call.headers.iter().filter(|(key, _)| header.name.eq_ignore_ascii_case(key.as_str()));

@@ -121,7 +121,7 @@ impl Server {
                     .endpoint
                     .clone()
                     .ok_or_else(|| self.failure(Kind::Unavailable, "has an unusable URL or header"))?;
-                let deprecated = remote.transport == RemoteTransport::Sse || self.eras.lock().sse;
+                let deprecated = remote.transport == RemoteTransport::Sse || self.eras().sse;
                 if deprecated {
                     let (link, outbox) = self.mux_link(era, share, pool);
                     sse::connect(&link, outbox, &endpoint, pool, &self.tasks).await?;
@@ -268,14 +268,13 @@ impl Server {
     }
 
     /// Changes what is known of the eras and remembers it.
-    pub(crate) fn learn(self: &Arc<Self>, change: impl FnOnce(&mut crate::want::Eras)) {
-        let changed = {
-            let mut eras = self.eras.lock();
-            let before = *eras;
+    pub(crate) fn learn(self: &Arc<Self>, change: impl Fn(&mut crate::want::Eras)) {
+        let before = self.eras.rcu(|eras| {
+            let mut eras = **eras;
             change(&mut eras);
-            *eras != before
-        };
-        if changed {
+            eras
+        });
+        if *before != self.eras() {
             self.remember();
         }
     }
@@ -283,7 +282,7 @@ impl Server {
     /// On HTTP, a server that refuses the handshake of Streamable HTTP may still speak HTTP+SSE.
     pub(crate) async fn try_deprecated(self: &Arc<Self>) -> bool {
         let Origin::Remote(remote) = &self.spec.origin else { return false };
-        if remote.transport != RemoteTransport::Auto || self.eras.lock().sse {
+        if remote.transport != RemoteTransport::Auto || self.eras().sse {
             return false;
         }
         let Some(endpoint) = &self.endpoint else { return false };

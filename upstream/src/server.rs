@@ -63,7 +63,7 @@ pub struct Server {
     pub(crate) around: Surroundings,
     pub(crate) endpoint: Option<Arc<Endpoint>>,
     pub(crate) doors: Mutex<HashMap<Share, Arc<Door>>>,
-    pub(crate) eras: Mutex<Eras>,
+    pub(crate) eras: ArcSwap<Eras>,
     pub(crate) greetings: Mutex<BTreeMap<String, Bytes>>,
     pub(crate) catalog: ArcSwap<Catalog>,
     pub(crate) profiles: Mutex<HashMap<u64, Arc<Catalog>>>,
@@ -92,7 +92,7 @@ impl Server {
             _ => None,
         };
         Arc::new(Self {
-            eras: Mutex::new(Eras { modern: memory.modern, legacy: memory.legacy, sse: memory.sse }),
+            eras: ArcSwap::from_pointee(Eras { modern: memory.modern, legacy: memory.legacy, sse: memory.sse }),
             greetings: Mutex::new(greetings_of(&memory)),
             catalog: ArcSwap::from_pointee(catalog_of(&memory)),
             profiles: Mutex::new(HashMap::new()),
@@ -128,7 +128,7 @@ impl Server {
     /// What is known of its eras.
     #[must_use]
     pub fn eras(&self) -> Eras {
-        *self.eras.lock()
+        **self.eras.load()
     }
 
     /// What it wrote to its standard error.
