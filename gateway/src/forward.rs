@@ -3,7 +3,11 @@
 //! A call is sent a second time only when the server certainly did not act on the first (it forgot the session). Never
 //! decides where a call goes.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -115,29 +119,38 @@ async fn deliver(lane: &Lane, call: &Call, trip: &Trip) -> Result<Delivered, Fai
         _ => None,
     };
     let bell = begun.as_ref().map(|b| b.cancelled.clone());
-    let sending = async {
-        let link = lease(lane, call, trip).await?;
-        match send(lane, call, trip, &link, begun.as_ref()).await {
-            Err(failure) if failure.kind() == Kind::SessionNotFound => {
-                // The server forgot the session, so it did nothing: another is opened and the call sent again.
-                trip.server.renounce(&link);
-                Box::pin(async {
-                    let link = lease(lane, call, trip).await?;
-                    let answer = send(lane, call, trip, &link, begun.as_ref()).await?;
-                    Ok((link, answer))
-                })
-                .await
-            }
-            sent => sent.map(|answer| (link, answer)),
+    let sent = {
+        // Pinned where it is made: moving it would cost more than all that is parsed.
+        let sending = pin!(lease_and_send(lane, call, trip, begun.as_ref()));
+        tokio::select! {
+            sent = timeout(bounds.call_timeout, sending) => sent,
+            () = follow::given_up(bell) => return Err(follow::cancelled_by_caller()),
         }
-    };
-    let cancelled = follow::given_up(bell.clone());
-    let sent = tokio::select! {
-        sent = timeout(bounds.call_timeout, sending) => sent,
-        () = cancelled => return Err(follow::cancelled_by_caller()),
     };
     let (link, answer) = sent.map_err(|_| late(trip, bounds.call_timeout))??;
     Ok(Delivered { link, answer, begun, deadline: Instant::now() + bounds.call_deadline })
+}
+
+/// A server that forgot the session did nothing: another is opened then, and the call sent again.
+async fn lease_and_send(
+    lane: &Lane,
+    call: &Call,
+    trip: &Trip,
+    begun: Option<&Begun>,
+) -> Result<(Arc<Link>, Answer), Failure> {
+    let link = lease(lane, call, trip).await?;
+    match send(lane, call, trip, &link, begun).await {
+        Err(failure) if failure.kind() == Kind::SessionNotFound => {
+            trip.server.renounce(&link);
+            Box::pin(async {
+                let link = lease(lane, call, trip).await?;
+                let answer = send(lane, call, trip, &link, begun).await?;
+                Ok((link, answer))
+            })
+            .await
+        }
+        sent => sent.map(|answer| (link, answer)),
+    }
 }
 
 /// The failure of a call that a server did not answer in time.

@@ -120,8 +120,9 @@ fn take(lane: &Lane, graceful: &GracefulShutdown, open: &Arc<AtomicUsize>, strea
     let serving = {
         let lane = lane.clone();
         service_fn(move |request| {
-            let lane = lane.clone();
-            async move { Ok::<_, Infallible>(compress::dispatch(lane, request).await) }
+            // Boxed: hyper moves it, and would keep room for it in each connection that is idle.
+            let answering = Box::pin(compress::dispatch(lane.clone(), request));
+            async move { Ok::<_, Infallible>(answering.await) }
         })
     };
     let back = Back::default();
