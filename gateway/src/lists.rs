@@ -70,9 +70,9 @@ async fn prepare(lane: &Lane, call: &Call, profile: u64) -> Result<(), Failure> 
             _ => {
                 let introduction = Arc::new(introduce::of_request(call));
                 let bound = lane.gateway.plan.load().limits.sessions;
-                let seat = lane.gateway.guests.seat(&server, &introduction, false, bound)?;
+                let held = lane.gateway.guests.seat(&server, &introduction, false, bound)?.into_hold();
                 learning.push(tokio::spawn(async move {
-                    if let Ok(link) = seat.guest.link(&lane).await {
+                    if let Ok(link) = held.guest.link(&lane).await {
                         server.learn_lists(&lane.pool, profile, &link).await;
                     }
                 }));
