@@ -7,7 +7,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use e2e::{
     Gateway, Server, Setting,
-    http::{Answer, Ask},
+    http::{Answer, Ask, Session},
     wait::until,
 };
 use serde_json::{Value, json};
@@ -61,6 +61,14 @@ async fn until_subscribed(address: SocketAddr, uris: &[&str]) {
     .await;
 }
 
+async fn session(gateway: &Gateway) -> Session {
+    Session::open(gateway.address(), PATH, "2025-11-25", json!({})).await.unwrap()
+}
+
+async fn subscribe(session: &Session, uri: &str) -> Value {
+    session.call(5, "resources/subscribe", json!({ "uri": uri })).await.unwrap()
+}
+
 /// Reads a stream until it tells of an update of this resource; what is told of others fails the test.
 async fn hears(stream: &mut Answer, uri: &str) {
     loop {
@@ -83,6 +91,31 @@ async fn hears_again(address: SocketAddr, stream: &mut Answer, uri: &str) {
     };
     let heard = async { timeout(PATIENCE, hears(stream, uri)).await.expect("it is heard again") };
     tokio::select! { () = heard => {}, () = telling => {} }
+}
+
+#[tokio::test]
+async fn a_resource_that_a_modern_server_refuses_to_one_session_costs_the_others_nothing() {
+    let gateway = gateway(&["--mode", "modern", "--refuse-uris", "bogus"]).await;
+    let (address, first, second) = (gateway.address(), session(&gateway).await, session(&gateway).await);
+    let mut stream = first.stream().send().await.unwrap();
+    assert_eq!(subscribe(&first, "r://good").await["result"], json!({}));
+    tool(address, "update", json!({ "uri": "r://good" })).await;
+    hears(&mut stream, "r://good").await;
+    let refused = subscribe(&second, "r://bogus").await;
+    assert_eq!(refused["error"]["code"], -32602, "{refused:#}");
+    tool(address, "update", json!({ "uri": "r://good" })).await;
+    hears(&mut stream, "r://good").await;
+    second.end().await.unwrap();
+    let third = session(&gateway).await;
+    let mut others = third.stream().send().await.unwrap();
+    let long = subscribe(&third, &format!("r://{}", "x".repeat(1 << 20))).await;
+    assert_eq!(long["error"]["code"], -32602, "one that is far too long is not even asked for");
+    assert_eq!(subscribe(&third, "r://other").await["result"], json!({}));
+    for uri in ["r://other", "r://good"] {
+        tool(address, "update", json!({ "uri": uri })).await;
+    }
+    hears(&mut others, "r://other").await;
+    hears(&mut stream, "r://good").await;
 }
 
 #[tokio::test]
@@ -139,6 +172,27 @@ async fn a_listener_follows_a_legacy_server_that_is_changed_and_ends_with_one_th
     };
     assert_eq!((&ended["id"], &ended["result"]["resultType"]), (&json!(1), &json!("complete")), "{ended:#}");
     assert_eq!(stream.event().await, None);
+}
+
+#[tokio::test]
+async fn a_session_that_only_listens_hears_again_after_its_server_died_or_was_changed() {
+    for mode in ["modern", "legacy"] {
+        let server = faulty(&["--mode", mode]);
+        let gateway = Setting::of([server.clone()]).start().await;
+        let session = session(&gateway).await;
+        let mut stream = session.stream().send().await.unwrap();
+        assert_eq!(subscribe(&session, "r://a").await["result"], json!({}));
+        hears_again(gateway.address(), &mut stream, "r://a").await;
+        tool(gateway.address(), "crash", json!({})).await;
+        hears_again(gateway.address(), &mut stream, "r://a").await;
+        gateway.configure(&Setting::of([server.env("CHANGED", "1")]));
+        let changed = async || {
+            let found = tool(gateway.address(), "env", json!({ "name": "CHANGED" })).await;
+            (found["result"]["content"][0]["text"] == "1").then_some(())
+        };
+        until("the new server answers", PATIENCE, changed).await;
+        hears_again(gateway.address(), &mut stream, "r://a").await;
+    }
 }
 
 #[tokio::test]
