@@ -88,19 +88,21 @@ fn still_wanted(call: &Call, trip: &Trip) -> Option<Outcome> {
     if call.method != "resources/unsubscribe" {
         return None;
     }
-    session.unsubscribe(trip.server.name(), uri);
+    session.subscriptions.remove(trip.server.name(), uri);
     let link = session.holds.link_to(trip.server.name())?;
     if link.unsubscribe(session.peer(), uri) { None } else { own::result(call, b"{}").ok() }
 }
 
 /// Notes a subscription before the server hears of it, so that its first update is not missed.
-fn note_subscription(call: &Call, trip: &Trip, link: &Arc<Link>) {
+fn note_subscription(lane: &Lane, call: &Call, trip: &Trip, link: &Arc<Link>) -> Result<(), Failure> {
     if call.method == "resources/subscribe"
         && let Some((session, uri)) = call.session.as_ref().zip(trip.name.as_deref())
     {
-        session.subscribe(trip.server.name(), uri);
-        link.subscribe(session.peer(), uri);
+        let uri = session.subscriptions.add(trip.server.name(), uri)?;
+        link.subscribe(session.peer(), &uri);
+        restore::attend(lane, session, link);
     }
+    Ok(())
 }
 
 struct Delivered {
@@ -200,7 +202,7 @@ async fn send(
     link: &Arc<Link>,
     begun: Option<&Begun>,
 ) -> Result<Answer, Failure> {
-    note_subscription(call, trip, link);
+    note_subscription(lane, call, trip, link)?;
     let out: Box<Outgoing> = call.outgoing(&trip.edits, trip.name.as_ref());
     let peer = call.session.as_ref().map(|session| session.peer());
     if let (Some(begun), Some(id)) = (begun, call.envelope.id) {

@@ -40,6 +40,7 @@ mod seldom;
 mod session;
 mod sessions;
 mod shared;
+mod subscriptions;
 mod trail;
 mod views;
 mod websocket;

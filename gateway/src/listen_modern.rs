@@ -71,13 +71,11 @@ async fn listen_at_servers(
             continue;
         }
         if cross::is_needed(Era::Modern, &server) {
-            let mut filter = Filter { uris: own.iter().cloned().collect(), ..Filter::default() };
-            let Ok((listen, heard)) = cross::listen::join(lane, call, &server, &mut filter, id.clone()).await else {
-                continue;
-            };
-            let granted = shown.into_iter().zip(&own).filter(|(_, own)| filter.uris.contains(*own));
+            let filter = Filter { uris: own.iter().cloned().collect(), ..Filter::default() };
+            let Ok(place) = cross::listen::Place::join(lane, call, &server, filter, id.clone()).await else { continue };
+            let granted = shown.into_iter().zip(&own).filter(|(_, own)| place.granted.uris.contains(*own));
             honoured.extend(granted.map(|(shown, _)| shown));
-            tokio::spawn(cross::listen::carry(lane.clone(), listen, heard, view.prefix.then_some(server), to.clone()));
+            tokio::spawn(cross::listen::carry(place, view.prefix, to.clone()));
             continue;
         }
         honoured.extend(shown);
@@ -93,7 +91,7 @@ async fn listen_at_servers(
 
 async fn follow(
     lane: Lane,
-    server: Arc<Server>,
+    mut server: Arc<Server>,
     uris: Vec<String>,
     meta: Bytes,
     id: Bytes,
@@ -101,7 +99,9 @@ async fn follow(
     to: mpsc::Sender<Bytes>,
 ) {
     let listening = async {
-        loop {
+        // Another definition of the server may be in force each time.
+        while let Some(now) = lane.gateway.fleet.get(server.name().as_str()) {
+            server = now;
             if let Err(failure) = follow_once(&lane, &server, &uris, &meta, &id, prefix, &to).await {
                 tracing::debug!(server = %server.name(), %failure, "listening to resources broke off");
             }

@@ -10,7 +10,7 @@ use wire::era::Era;
 
 use crate::{
     call::Call,
-    cross,
+    cross::{self, guests::Visitor},
     face::{Face, Shown},
     forward::Outcome,
     gateway::Lane,
@@ -68,11 +68,10 @@ async fn prepare(lane: &Lane, call: &Call, profile: u64) -> Result<(), Failure> 
             }
             _ if server.knows(profile) || server.eras().modern == Some(true) => {}
             _ => {
-                let introduction = Arc::new(introduce::of_request(call));
                 let bound = lane.gateway.plan.load().limits.sessions;
-                let seat = lane.gateway.guests.seat(&server, &introduction, &call.identity(), false, bound)?;
+                let held = lane.gateway.guests.seat(&server, &Visitor::of(call), false, bound)?.into_hold();
                 learning.push(tokio::spawn(async move {
-                    if let Ok(link) = seat.guest.link(&lane).await {
+                    if let Ok(link) = held.guest.link(&lane).await {
                         server.learn_lists(&lane.pool, profile, &link).await;
                     }
                 }));

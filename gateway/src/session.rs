@@ -9,7 +9,7 @@ use std::sync::{
 use std::time::Duration;
 
 use bytes::Bytes;
-use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use foldhash::{HashMap, HashMapExt};
 use ground::ServerName;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -27,6 +27,7 @@ use crate::{
     outlet::Outlet,
     place::Place,
     rewrite,
+    subscriptions::Subscriptions,
 };
 
 /// A client that never came back after its greeting is taken for lost after this long.
@@ -67,7 +68,8 @@ pub struct Session {
     /// What the server says outside calls; on a shared wire, everything.
     pub outlet: Arc<Outlet>,
     streams: Mutex<Vec<Arc<Outlet>>>,
-    subscriptions: Mutex<HashSet<(ServerName, String)>>,
+    /// The resources that it wants to hear of.
+    pub subscriptions: Subscriptions,
     /// Lists that a server shows this session alone, where they changed on its own link.
     catalogs: Mutex<HashMap<ServerName, Arc<Catalog>>>,
     level: AtomicU8,
@@ -98,7 +100,7 @@ impl Session {
             next: AtomicU64::new(1),
             outlet: Outlet::new(0, false),
             streams: Mutex::new(Vec::new()),
-            subscriptions: Mutex::new(HashSet::new()),
+            subscriptions: Subscriptions::default(),
             catalogs: Mutex::new(HashMap::new()),
             level: AtomicU8::new(level::UNSET),
             born: Instant::now(),
@@ -234,22 +236,6 @@ impl Session {
         self.streams.lock().iter().find(|s| s.number() == number).cloned()
     }
 
-    /// Notes that the client wants to hear of a resource. False when it did already.
-    pub fn subscribe(&self, server: &ServerName, uri: &str) -> bool {
-        self.subscriptions.lock().insert((server.clone(), uri.to_owned()))
-    }
-
-    /// Ends that.
-    pub fn unsubscribe(&self, server: &ServerName, uri: &str) -> bool {
-        self.subscriptions.lock().remove(&(server.clone(), uri.to_owned()))
-    }
-
-    /// The URIs subscribed to at a server.
-    #[must_use]
-    pub fn subscriptions_at(&self, server: &ServerName) -> Vec<String> {
-        self.subscriptions.lock().iter().filter(|(s, _)| s == server).map(|(_, uri)| uri.clone()).collect()
-    }
-
     /// What a server shows this session alone.
     #[must_use]
     pub fn catalog(&self, server: &ServerName) -> Option<Arc<Catalog>> {
@@ -318,12 +304,7 @@ impl Session {
 
     /// On a link of its own, the server itself knows what the session subscribed to.
     fn subscribed(&self, link: &Arc<Link>, uri: &str) -> bool {
-        (link.is_http() && link.era() == Era::Legacy)
-            || self
-                .subscriptions
-                .lock()
-                .iter()
-                .any(|(server, wanted)| server == link.server() && uri.starts_with(wanted.as_str()))
+        (link.is_http() && link.era() == Era::Legacy) || self.subscriptions.cover(link.server(), uri)
     }
 
     /// Ends the session: links are let go, streams finished, calls cancelled.

@@ -79,7 +79,12 @@ pub fn definitions(extra: bool, many: usize) -> Vec<Value> {
         tool("roots", "Answers with the client's roots.", json!({}), json!([])),
         tool("toggle", "Adds the tool `extra`, or takes it away again.", json!({}), json!([])),
         tool("update", "Says that the resource `uri` changed.", json!({"uri": {"type": "string"}}), json!(["uri"])),
-        tool("pending", "Answers with the calls in flight and those that were cancelled.", json!({}), json!([])),
+        tool(
+            "pending",
+            "Answers with the calls in flight, those cancelled, what is subscribed to, and the client's answers outside calls.",
+            json!({}),
+            json!([]),
+        ),
         tool(
             "env",
             "Answers with one environment variable, or with all of them.",

@@ -9,7 +9,6 @@ use std::sync::{
 use std::time::Duration;
 
 use bytes::Bytes;
-use foldhash::{HashMap, HashMapExt, HashSet};
 use ground::{Failure, Kind, Retry, ServerName};
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
@@ -22,7 +21,7 @@ use wire::{
 use crate::{
     calls::Answer,
     catalog::Catalog,
-    ear::Ear,
+    ear::{Ear, Subscribed},
     hello::Hello,
     http::{carrier::Carrier, pool::Pool},
     levels::Levels,
@@ -61,12 +60,10 @@ pub struct Link {
     pub(crate) home: Arc<Pool>,
     /// It belongs to one client session alone.
     exclusive: bool,
-    /// What is heard of a modern server unasked.
+    /// What is heard of the server unasked, and who wants to hear of which resource.
     ear: Ear,
     /// The levels of log messages that those on it want.
     levels: Levels,
-    /// Who wants to hear of which resource.
-    subscribers: Mutex<HashMap<String, HashSet<PeerId>>>,
 }
 
 impl Link {
@@ -98,7 +95,6 @@ impl Link {
             exclusive,
             ear: Ear::default(),
             levels: Levels::default(),
-            subscribers: Mutex::new(HashMap::new()),
         })
     }
 
@@ -161,28 +157,17 @@ impl Link {
     }
 
     /// Notes that a session wants to hear of a resource.
-    pub fn subscribe(&self, peer: PeerId, uri: &str) {
-        let mut subscribers = self.subscribers.lock();
-        subscribers.entry(uri.to_owned()).or_default().insert(peer);
-        self.ear.want(subscribers.keys().cloned());
+    pub fn subscribe(&self, peer: PeerId, uri: &Arc<str>) -> Subscribed {
+        self.ear.subscribe(peer, uri)
     }
 
     /// Ends that. True when nobody else wants to hear of it.
     pub fn unsubscribe(&self, peer: PeerId, uri: &str) -> bool {
-        let mut subscribers = self.subscribers.lock();
-        let Some(peers) = subscribers.get_mut(uri) else { return true };
-        peers.remove(&peer);
-        let last = peers.is_empty();
-        if last {
-            subscribers.remove(uri);
-            self.ear.want(subscribers.keys().cloned());
-        }
-        last
+        self.ear.unsubscribe(peer, uri)
     }
 
     /// What is heard of a modern server unasked.
-    #[must_use]
-    pub fn ear(&self) -> &Ear {
+    pub(crate) fn ear(&self) -> &Ear {
         &self.ear
     }
 
@@ -321,13 +306,7 @@ impl Link {
     pub fn detach(&self, peer: PeerId) {
         self.peers.lock().retain(|(id, weak)| *id != peer && weak.strong_count() > 0);
         self.levels.forget(peer);
-        let mut subscribers = self.subscribers.lock();
-        subscribers.retain(|_, peers| {
-            peers.remove(&peer);
-            !peers.is_empty()
-        });
-        self.ear.want(subscribers.keys().cloned());
-        drop(subscribers);
+        self.ear.forget(peer);
         self.touch();
     }
 

@@ -330,6 +330,12 @@ impl Server {
         }
     }
 
+    /// Cancelled when it is stopped for good: changed, removed, or Hostler ends.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
     /// Whether any link to it is open.
     #[must_use]
     pub fn is_up(&self) -> bool {

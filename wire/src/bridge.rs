@@ -47,7 +47,7 @@ mod words;
 pub use ask::{Ask, Refusal};
 pub use capability::{canonical, initialize_params, legacy_capabilities, modern_capabilities};
 pub use error::{error_status, legacy_error, modern_error};
-pub use filter::{Filter, List, MOST_URIS, Wanted, listening_ended};
+pub use filter::{Filter, List, MOST_URIS, Wanted, covering, listening_ended};
 pub use greeting::{discover_result, initialize_result, server_info};
 pub use notice::{is_for_caller, legacy_notification, modern_notification, progress_token};
 pub use request::{Caller, legacy_request, modern_request};

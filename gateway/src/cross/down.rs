@@ -56,10 +56,12 @@ pub async fn forward(lane: &Lane, call: Call, trip: Trip, mut ticket: Ticket) ->
         Err(failure) => return Err((failure, ticket)),
     };
     match &*call.method {
-        "resources/subscribe" | "resources/unsubscribe" => match subscription(&call, &session, &trip, &link).await {
-            Ok(outcome) => return Ok(crate::respond::accounted(outcome, ticket)),
-            Err(failure) => return Err((failure, ticket)),
-        },
+        "resources/subscribe" | "resources/unsubscribe" => {
+            match subscription(lane, &call, &trip, &session, &link).await {
+                Ok(outcome) => return Ok(crate::respond::accounted(outcome, ticket)),
+                Err(failure) => return Err((failure, ticket)),
+            }
+        }
         "server/discover" | "subscriptions/listen" => {
             let text = format!("Method not found: {}", call.method);
             return Err((Failure::client(Kind::MethodNotFound, text), ticket));
@@ -107,21 +109,30 @@ pub async fn lease(lane: &Lane, session: &Arc<Session>, trip: &Trip) -> Result<A
 }
 
 /// Subscriptions are the gateway's own: one stream at the server hears for all sessions.
-async fn subscription(call: &Call, session: &Arc<Session>, trip: &Trip, link: &Arc<Link>) -> Result<Outcome, Failure> {
+async fn subscription(
+    lane: &Lane,
+    call: &Call,
+    trip: &Trip,
+    session: &Arc<Session>,
+    link: &Arc<Link>,
+) -> Result<Outcome, Failure> {
     if !link.hello().is_some_and(|hello| hello.features.subscribe) {
         return Err(Failure::client(Kind::MethodNotFound, format!("Method not found: {}", call.method)));
     }
     let lacks = || Failure::client(Kind::InvalidParams, format!("`params` of {} lacks the URI", call.method));
     let uri = trip.name.as_deref().ok_or_else(lacks)?;
     if call.method == "resources/unsubscribe" {
-        session.unsubscribe(trip.server.name(), uri);
+        session.subscriptions.remove(trip.server.name(), uri);
         link.unsubscribe(session.peer(), uri);
-    } else {
-        session.subscribe(trip.server.name(), uri);
-        link.subscribe(session.peer(), uri);
-        if !link.ear().is_heard(ACKNOWLEDGED).await {
-            tracing::debug!(server = %trip.server.name(), uri, "the server has not acknowledged a subscription yet");
-        }
+        return own::result(call, b"{}");
+    }
+    let uri = session.subscriptions.add(trip.server.name(), uri)?;
+    let subscribed = link.subscribe(session.peer(), &uri);
+    restore::attend(lane, session, link);
+    let heard = subscribed.is_heard(ACKNOWLEDGED).await;
+    match heard.inspect_err(|_| session.subscriptions.remove(trip.server.name(), &uri))? {
+        true => {}
+        false => tracing::debug!(server = %trip.server.name(), %uri, "a subscription is not acknowledged yet"),
     }
     own::result(call, b"{}")
 }

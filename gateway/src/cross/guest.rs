@@ -6,30 +6,26 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use bytes::Bytes;
 use foldhash::HashMap;
 use ground::Failure;
 use parking_lot::Mutex;
-use tokio::{runtime::Handle, sync::mpsc, time::Instant};
+use tokio::{sync::mpsc, time::Instant};
 use upstream::{
     Introduction, Link, Message, Peer, PeerId, Server, Want,
     spec::{Isolation, Origin},
 };
-use wire::{
-    Shape, Splice,
-    bridge::{self, Filter, Wanted},
-    era::Era,
-};
+use wire::{Shape, bridge, era::Era};
 
+use super::hearing::Hearing;
 use crate::{gateway::Lane, level, restore};
 
 /// Messages of a server that wait for one call or listener.
-const QUEUE: usize = 64;
+pub const QUEUE: usize = 64;
 /// A server that was told to give a call up, and yet asks something about it, has done so by then.
 const LINGERS: Duration = Duration::from_secs(30);
 
@@ -50,24 +46,13 @@ pub struct Guest {
     left: AtomicBool,
     /// Its server could not be reached the last time.
     failed: AtomicBool,
-    listening: Mutex<Listening>,
+    /// How many hold it without a call.
+    held: AtomicUsize,
+    /// Those who listen.
+    pub(super) hearing: Hearing,
     next: AtomicU64,
     born: Instant,
     used: AtomicU64,
-}
-
-#[derive(Default)]
-struct Listening {
-    wanted: Wanted,
-    listeners: Vec<Arc<Listener>>,
-}
-
-struct Listener {
-    number: u64,
-    filter: Filter,
-    /// The raw id of its `subscriptions/listen`.
-    id: Bytes,
-    to: mpsc::Sender<Bytes>,
 }
 
 /// What a guest knows of a call.
@@ -89,6 +74,13 @@ pub struct Seat {
 }
 
 impl Seat {
+    /// Keeps the guest without a call's place: the server's questions are not for whoever holds it so.
+    #[must_use]
+    pub fn into_hold(self) -> Hold {
+        self.guest.held.fetch_add(1, Ordering::Relaxed);
+        Hold { guest: self.guest.clone() }
+    }
+
     /// Notes that the server is at the call now, or that it has ended it.
     pub fn note(&self, at_it: bool) {
         self.at_it.store(at_it, Ordering::Relaxed);
@@ -106,9 +98,30 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.guest.calls.lock().remove(&self.number);
         self.guest.touch();
+        // What the server asked has nobody left to answer it.
+        self.inbox.close();
+        let link = self.guest.link.lock().clone();
+        while let Ok(message) = self.inbox.try_recv() {
+            if let (Some(link), Shape::Request) = (&link, message.envelope.kind) {
+                link.answer_own(&message, Err((wire::era::code::INTERNAL, "the call has ended")));
+            }
+        }
         if *self.at_it.get_mut() {
             self.guest.given_up();
         }
+    }
+}
+
+/// Keeps a guest at its server until it is dropped.
+pub struct Hold {
+    /// The guest.
+    pub guest: Arc<Guest>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.guest.held.fetch_sub(1, Ordering::Relaxed);
+        self.guest.touch();
     }
 }
 
@@ -127,7 +140,8 @@ impl Guest {
             lingers: Mutex::default(),
             left: AtomicBool::new(false),
             failed: AtomicBool::new(false),
-            listening: Mutex::default(),
+            held: AtomicUsize::new(0),
+            hearing: Hearing::default(),
             next: AtomicU64::new(1),
             born: Instant::now(),
             used: AtomicU64::new(0),
@@ -185,7 +199,12 @@ impl Guest {
     #[must_use]
     pub fn is_of_use(&self) -> bool {
         let is_lost = self.is_left() || self.failed.load(Ordering::Relaxed);
-        !is_lost || self.is_taken() || !self.listening.lock().listeners.is_empty()
+        !is_lost || self.is_taken() || self.is_kept()
+    }
+
+    /// Whether somebody holds it without a call, or listens.
+    fn is_kept(&self) -> bool {
+        self.held.load(Ordering::Relaxed) > 0 || self.hearing.is_wanted()
     }
 
     /// Whether a call is seated.
@@ -214,11 +233,10 @@ impl Guest {
         if before.is_none_or(|before| !Arc::ptr_eq(&before, &link)) {
             let peer: Arc<dyn Peer> = self.clone();
             link.attach(&peer);
-            restore::say_level(lane, &link, self.peer, self.level.load(Ordering::Relaxed)).await;
-            let uris: Vec<String> = self.listening.lock().wanted.filter().uris.into_iter().collect();
-            for uri in uris {
-                restore::say(lane, &link, "resources/subscribe", &uri_params(&uri)).await;
-            }
+            let (lane, on, level) = (lane.clone(), link.clone(), self.level.load(Ordering::Relaxed));
+            // In a task of its own: the caller may be given up half way.
+            let said = tokio::spawn(async move { restore::say_level(&lane, &on, peer.id(), level).await });
+            let _ = said.await;
         }
         Ok(link)
     }
@@ -231,18 +249,6 @@ impl Guest {
         }
     }
 
-    /// Adds a listener under the raw id of its request. What it hears carries that id.
-    #[must_use]
-    pub fn listen(self: &Arc<Self>, filter: Filter, id: Bytes) -> (Listen, mpsc::Receiver<Bytes>) {
-        let (to, from) = mpsc::channel(QUEUE);
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut listening = self.listening.lock();
-        let new = listening.wanted.widen(&filter);
-        listening.listeners.push(Arc::new(Listener { number, filter, id, to }));
-        drop(listening);
-        (Listen { guest: self.clone(), number, new: new.uris.into_iter().collect(), lane: None }, from)
-    }
-
     /// Lets go of the server for good.
     pub fn leave(&self) {
         if let Some(link) = self.link.lock().take() {
@@ -251,7 +257,7 @@ impl Guest {
         self.server.release(self.peer);
     }
 
-    fn touch(&self) {
+    pub(super) fn touch(&self) {
         let millis = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.used.store(millis, Ordering::Relaxed);
     }
@@ -289,70 +295,13 @@ impl Guest {
     }
 }
 
-/// A listener's place at a guest; what nobody else listens to is unsubscribed when it ends.
-pub struct Listen {
-    guest: Arc<Guest>,
-    number: u64,
-    new: Vec<String>,
-    lane: Option<Lane>,
-}
-
-impl Listen {
-    /// Subscribes to what nobody listened to before.
-    ///
-    /// # Errors
-    /// Why the server cannot be reached.
-    pub async fn subscribe(&mut self, lane: &Lane) -> Result<Arc<Link>, Failure> {
-        self.lane = Some(lane.clone());
-        let link = self.guest.link(lane).await?;
-        while let Some(uri) = self.new.pop() {
-            restore::say(lane, &link, "resources/subscribe", &uri_params(&uri)).await;
-        }
-        Ok(link)
-    }
-
-    /// Keeps the guest at its server until the link there ends.
-    ///
-    /// # Errors
-    /// Why the server cannot be reached.
-    pub async fn attend(&mut self, lane: &Lane) -> Result<(), Failure> {
-        self.subscribe(lane).await?.closing().cancelled().await;
-        Ok(())
-    }
-}
-
-impl Drop for Listen {
-    fn drop(&mut self) {
-        let mut listening = self.guest.listening.lock();
-        let Some(at) = listening.listeners.iter().position(|listener| listener.number == self.number) else { return };
-        let listener = listening.listeners.swap_remove(at);
-        let unwanted = listening.wanted.narrow(&listener.filter).uris;
-        drop(listening);
-        self.guest.touch();
-        let link = self.guest.link.lock().clone();
-        if let Some((lane, link)) = self.lane.take().zip(link).filter(|_| !unwanted.is_empty())
-            && let Ok(runtime) = Handle::try_current()
-        {
-            runtime.spawn(async move {
-                for uri in unwanted {
-                    restore::say(&lane, &link, "resources/unsubscribe", &uri_params(&uri)).await;
-                }
-            });
-        }
-    }
-}
-
-fn uri_params(uri: &str) -> String {
-    format!("{{\"uri\":{}}}", wire::quote(uri))
-}
-
 impl Peer for Guest {
     fn id(&self) -> PeerId {
         self.peer
     }
 
     fn idle(&self) -> Duration {
-        if self.is_taken() || !self.listening.lock().listeners.is_empty() {
+        if self.is_taken() || self.is_kept() {
             return Duration::ZERO;
         }
         self.born.elapsed().saturating_sub(Duration::from_millis(self.used.load(Ordering::Relaxed)))
@@ -360,7 +309,7 @@ impl Peer for Guest {
 
     fn spare(&self) -> Duration {
         let calls = self.calls.lock();
-        if calls.is_empty() || !self.listening.lock().listeners.is_empty() {
+        if calls.is_empty() || self.is_kept() {
             drop(calls);
             return self.idle();
         }
@@ -383,15 +332,7 @@ impl Peer for Guest {
             }
             return;
         }
-        for listener in &self.listening.lock().listeners {
-            if listener.filter.wants(&message.body, &message.envelope) {
-                let mut splice = Splice::new(message.body.clone());
-                bridge::modern_notification(&mut splice, &message.envelope, &listener.id);
-                if listener.to.try_send(splice.into_bytes()).is_err() {
-                    tracing::debug!(server = %from.server(), "a listener reads too slowly; a notification was dropped");
-                }
-            }
-        }
+        self.hearing.deliver(from, &message);
     }
 
     fn lost(&self, link: &Arc<Link>) {

@@ -12,6 +12,7 @@ use upstream::{
 };
 
 use super::guest::{Guest, Seat};
+use crate::{call::Call, introduce};
 
 /// The table.
 #[derive(Default)]
@@ -20,9 +21,25 @@ pub struct Guests(Mutex<HashMap<Key, Vec<Arc<Guest>>>>);
 /// A server, and what tells those who share a guest there from others.
 type Key = (ServerName, Bytes);
 
+/// A caller, as far as guests are chosen by it.
+#[derive(Clone)]
+pub struct Visitor {
+    /// How it introduces itself to a server.
+    pub introduction: Arc<Introduction>,
+    /// What tells it from others that do the same.
+    identity: Arc<[u8]>,
+}
+
+impl Visitor {
+    /// Who makes a modern request.
+    #[must_use]
+    pub fn of(call: &Call) -> Self {
+        Self { introduction: Arc::new(introduce::of_request(call)), identity: call.identity().into() }
+    }
+}
+
 impl Guests {
-    /// A place for a call whose caller introduces itself so. `identity`: what tells it from others that do the same.
-    /// `may_be_asked`: the caller can answer a server's questions.
+    /// A place for a call of a caller. `may_be_asked`: it can answer a server's questions.
     ///
     /// Calls share a guest as long as the server never asked anything. Once it has, calls that may be asked have a guest
     /// each, as far as the server has room for instances, so that no question reaches the wrong caller.
@@ -32,18 +49,18 @@ impl Guests {
     pub fn seat(
         &self,
         server: &Arc<Server>,
-        introduction: &Arc<Introduction>,
-        identity: &[u8],
+        visitor: &Visitor,
         may_be_asked: bool,
         bound: usize,
     ) -> Result<Seat, Failure> {
+        let Visitor { introduction, identity } = visitor;
         let mut table = self.0.lock();
         let asks = may_be_asked && (server.asks() || server.spec().isolation == Isolation::Session);
         let crowd: usize = table.values().map(Vec::len).sum();
         // A session at a remote server is the caller's; a process is shared, whatever its callers are called.
         let remote = matches!(server.spec().origin, Origin::Remote(_));
         let own = if remote { introduction.own.clone() } else { introduction.shared.clone() };
-        let callers = if remote { Bytes::from([&own, identity].concat()) } else { own.clone() };
+        let callers = if remote { Bytes::from([&own[..], identity].concat()) } else { own.clone() };
         let guests = table.entry((server.name().clone(), callers)).or_default();
         // Those of a server that was replaced meanwhile end with their calls, and those that never got there at once.
         guests.retain(|guest| Arc::ptr_eq(guest.server(), server) && guest.is_of_use());

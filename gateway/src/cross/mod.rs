@@ -7,11 +7,13 @@
 mod down;
 mod guest;
 pub mod guests;
+mod hearing;
 pub mod listen;
 mod peer_node;
 mod resume;
 mod run;
 pub mod seal;
+mod subscribing;
 pub mod suspended;
 mod up;
 

@@ -17,7 +17,9 @@ use wire::{
 };
 
 use super::{
-    Answered, Said, listen, resume,
+    Answered, Said,
+    guests::Visitor,
+    listen, resume,
     run::{Run, wanted_level},
     settle,
     suspended::Question,
@@ -28,7 +30,7 @@ use crate::{
     forward::{Outcome, carries_uris, modern_status, prefixed},
     gateway::Lane,
     in_flight::{Begun, Calls},
-    introduce, own, respond, rewrite,
+    own, respond, rewrite,
     route::Trip,
 };
 
@@ -90,10 +92,10 @@ fn begin(lane: &Lane, call: &Call) -> Result<Option<Begun>, Failure> {
 }
 
 async fn start(lane: &Lane, call: &Call, trip: &Trip, bell: Option<Arc<Notify>>) -> Result<Run, Failure> {
-    let introduction = Arc::new(introduce::of_request(call));
-    let can_answer = introduction.profile != 0;
+    let visitor = Visitor::of(call);
+    let can_answer = visitor.introduction.profile != 0;
     let bound = lane.gateway.plan.load().limits.sessions;
-    let seat = lane.gateway.guests.seat(&trip.server, &introduction, &call.identity(), can_answer, bound)?;
+    let seat = lane.gateway.guests.seat(&trip.server, &visitor, can_answer, bound)?;
     Run::start(lane, call, trip, seat, bell).await
 }
 

@@ -105,13 +105,10 @@ impl Filter {
         }
     }
 
-    /// Whether updates of a resource are wanted: it is one of those named, or lies below one
-    /// (`ResourceUpdatedNotificationParams`: "might be a sub-resource").
+    /// Whether updates of a resource are wanted: it is one of those named, or lies below one.
     #[must_use]
     pub fn wants_uri(&self, uri: &str) -> bool {
-        let borders = uri.char_indices().filter(|(_, c)| matches!(c, '/' | '?' | '#'));
-        self.uris.contains(uri)
-            || borders.map(|(at, _)| at).any(|at| self.uris.contains(&uri[..at]) || self.uris.contains(&uri[..=at]))
+        covering(uri).any(|name| self.uris.contains(name))
     }
 
     /// The filter as raw JSON. Nothing wanted is `{}`.
@@ -140,6 +137,14 @@ impl Filter {
     pub fn listen_params(&self, meta: &[u8]) -> Vec<u8> {
         Composer::new().member("_meta", meta).member("notifications", self.to_json()).finish()
     }
+}
+
+/// The names under which a listener hears of a resource: its own, and those of what it lies below
+/// (`ResourceUpdatedNotificationParams`: "might be a sub-resource"). Each ends where a part of the URI does.
+pub fn covering(uri: &str) -> impl Iterator<Item = &str> {
+    let borders = uri.char_indices().filter(|(_, c)| matches!(c, '/' | '?' | '#'));
+    let above = borders.flat_map(|(at, _)| [&uri[..at], &uri[..=at]]);
+    std::iter::once(uri).chain(above).filter(|name| !name.is_empty())
 }
 
 /// The answer that ends a stream in order ("Graceful Closure"), under the request's raw id.
@@ -175,6 +180,12 @@ impl Wanted {
         let lists = filter.lists.iter().copied().filter(|list| count_down(&mut self.lists, list)).collect();
         let uris = filter.uris.iter().filter(|uri| count_down(&mut self.uris, *uri)).cloned().collect();
         Filter { lists, uris }
+    }
+
+    /// Whether anybody wants to hear of exactly this resource.
+    #[must_use]
+    pub fn has_uri(&self, uri: &str) -> bool {
+        self.uris.contains_key(uri)
     }
 
     /// All that is wanted.

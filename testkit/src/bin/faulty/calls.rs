@@ -129,7 +129,9 @@ impl Server {
         let state = self.state();
         let running = state.running.iter().filter(|(id, _)| id.as_str() != call.id.get());
         let running: Vec<_> = running.map(|(id, tool)| json!({"id": id, "tool": tool})).collect();
-        let found = json!({"running": running, "cancelled": state.cancelled});
+        let asked: Vec<_> = state.asked.values().flatten().collect();
+        let (cancelled, subscribed) = (&state.cancelled, &state.subscribed);
+        let found = json!({"running": running, "cancelled": cancelled, "subscribed": subscribed, "answers": asked});
         let mut result = text(&found.to_string());
         result["structuredContent"] = found;
         result

@@ -3,9 +3,11 @@
 //! A legacy client hears of list changes as soon as it has said `initialize`; a modern one only through
 //! `subscriptions/listen`, each notification tagged with the id of that request (2026-07-28, patterns/subscriptions).
 
+use std::{sync::Arc, thread, time::Duration};
+
 use serde_json::{Value, json, value::RawValue};
 use testkit::{
-    protocol::{key, notification, put, single},
+    protocol::{Refusal, key, notification, put, request, single},
     tools::text,
 };
 
@@ -15,9 +17,53 @@ impl Server {
     /// Opens a subscription; it stays open until it is cancelled or stdin ends.
     pub fn listen(&self, id: &RawValue, params: &Value) {
         let filter = params["notifications"].clone();
+        let uris = filter["resourceSubscriptions"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        if let Some(refusal) = uris.filter_map(|uri| self.refusal(uri)).next() {
+            return self.output.respond(id, &Err(refusal));
+        }
         self.state().listens.insert(id.get().to_owned(), filter.clone());
         let told = json!({ "_meta": subscription(id.get()), "notifications": filter });
         self.output.send(&notification("notifications/subscriptions/acknowledged", &told));
+    }
+
+    /// Subscribes the legacy client to a resource, after as long as the options say; not at all if it cancels meanwhile.
+    pub fn subscribe(self: &Arc<Self>, id: Box<RawValue>, params: &Value) {
+        let uri = params["uri"].as_str().unwrap_or_default().to_owned();
+        if let Some(refusal) = self.refusal(&uri) {
+            return self.output.respond(&id, &Err(refusal));
+        }
+        if self.options.ask_on_subscribe {
+            let asked = {
+                let mut state = self.state();
+                state.next_id += 1;
+                let asked = state.next_id;
+                state.asked.insert(asked, None);
+                asked
+            };
+            self.output.send(&request(asked, "roots/list", &json!({})));
+        }
+        self.state().running.insert(id.get().to_owned(), "resources/subscribe".into());
+        let server = Arc::clone(self);
+        let subscribe = move || {
+            thread::sleep(Duration::from_millis(server.options.slow_subscribe));
+            let wanted = {
+                let mut state = server.state();
+                let wanted = state.running.remove(id.get()).is_some();
+                if wanted {
+                    state.subscribed.insert(uri);
+                }
+                wanted
+            };
+            if wanted {
+                server.output.respond(&id, &Ok(json!({})));
+            }
+        };
+        if self.options.slow_subscribe == 0 { subscribe() } else { drop(thread::spawn(subscribe)) }
+    }
+
+    fn refusal(&self, uri: &str) -> Option<Refusal> {
+        let refused = self.options.refuse_uris.as_ref().is_some_and(|text| uri.contains(text));
+        refused.then(|| Refusal::params(format!("no such resource: {uri}")))
     }
 
     /// Ends a subscription in good order.

@@ -74,6 +74,16 @@ pub struct Options {
     #[arg(long, value_name = "BYTES")]
     pub huge_line: Option<usize>,
 
+    /// Refuse to let anybody hear of resources whose URI contains this.
+    #[arg(long, value_name = "TEXT")]
+    pub refuse_uris: Option<String>,
+    /// Take so long for every `resources/subscribe`.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub slow_subscribe: u64,
+    /// Ask the client for its roots upon every `resources/subscribe`, and remember the answer.
+    #[arg(long)]
+    pub ask_on_subscribe: bool,
+
     /// What a forked child is told: `sleep` or `detach`. Not for tests.
     #[arg(long, hide = true)]
     pub child: Option<String>,

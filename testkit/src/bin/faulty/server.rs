@@ -139,6 +139,7 @@ impl Server {
         match method {
             "tools/call" => self.call(Call { id, era, params, line: line.to_owned() }),
             "subscriptions/listen" if era == Era::Modern => self.listen(&id, &params),
+            "resources/subscribe" if era == Era::Legacy => self.subscribe(id, &params),
             method => {
                 let outcome = self.answer(era, method, &params);
                 self.output.respond(&id, &outcome);
@@ -192,10 +193,6 @@ impl Server {
                 (Era::Legacy, "logging/setLevel") => {
                     let level = params["level"].as_str().and_then(rank);
                     state.level = level.ok_or_else(|| Refusal::params("unknown log level"))?;
-                    return Ok(json!({}));
-                }
-                (Era::Legacy, "resources/subscribe") => {
-                    state.subscribed.insert(params["uri"].as_str().unwrap_or_default().to_owned());
                     return Ok(json!({}));
                 }
                 (Era::Legacy, "resources/unsubscribe") => {
