@@ -13,7 +13,7 @@ use tokio::{sync::mpsc, time::Instant};
 use upstream::{Link, Message, OnDrop, Outgoing, Replies};
 use wire::{
     Shape, Splice,
-    bridge::{self, Ask, InputRequired, Round},
+    bridge::{self, Ask, InputRequired, Round, Unfit},
     era::Version,
 };
 
@@ -42,7 +42,7 @@ const ACKNOWLEDGED: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// Why there is no answer.
-pub async fn forward(lane: &Lane, call: Call, trip: Trip, mut ticket: Ticket) -> Result<Outcome, (Failure, Ticket)> {
+pub async fn forward(lane: &Lane, call: Call, trip: Trip, ticket: Ticket) -> Result<Outcome, (Failure, Ticket)> {
     let Some(session) = call.session.clone() else {
         let text = "a session is needed: send `initialize` first";
         return Err((Failure::client(Kind::InvalidRequest, text), ticket));
@@ -69,14 +69,7 @@ pub async fn forward(lane: &Lane, call: Call, trip: Trip, mut ticket: Ticket) ->
     let answered = Answered::of(&call);
     let descent = Descent { lane: lane.clone(), call, trip, session, link, begun, rounds: 0, ready: VecDeque::new() };
     let deadline = Instant::now() + descent.trip.server.spec().bounds.call_deadline;
-    let replies = match descent.send(&Round::default()).await {
-        Ok(replies) => replies,
-        Err(failure) => {
-            ticket.failed(&failure);
-            return Err((failure, ticket));
-        }
-    };
-    let state = Some((descent, State::Following(replies), ticket));
+    let state = Some((descent, State::Starting, ticket));
     let saying = stream::unfold(state, move |state| async move {
         let (mut descent, state, ticket) = state?;
         let (said, next) = descent.say(state, deadline, ticket).await;
@@ -142,6 +135,8 @@ struct Descent {
 /// Where it stands.
 #[expect(clippy::large_enum_variant, reason = "the large one is what nearly every call has, once")]
 enum State {
+    /// Nothing has been sent.
+    Starting,
     /// The server is answering.
     Following(Replies),
     /// The client is answering.
@@ -173,6 +168,9 @@ impl Descent {
                 return (Said::More(message), Some((state, ticket)));
             }
             let step = match state {
+                State::Starting => {
+                    self.send(&Round::default()).await.map(|replies| Step::Goes(State::Following(replies)))
+                }
                 State::Following(replies) => self.follow(replies, deadline).await,
                 State::Asking(asking) => self.listen(asking, deadline).await,
             };
@@ -248,6 +246,9 @@ impl Descent {
             let text = format!("the server asks for {}, which the client did not declare", request.ask.method());
             return Err(Failure::client(Kind::MissingCapability, text));
         }
+        if !(self.call.streams || self.session.outlet.is_read()) {
+            return self.answer_for_client(&required, state.as_deref()).await;
+        }
         let (to, answers) = mpsc::channel(required.requests.len());
         let mut questions = Vec::with_capacity(required.requests.len());
         for request in &required.requests {
@@ -257,6 +258,17 @@ impl Descent {
             questions.push(Question { number, key: request.key.to_string(), ask: request.ask, answer: None });
         }
         Ok(Step::Goes(State::Asking(Asking { questions, state, answers })))
+    }
+
+    /// No stream leads to the client, so that it would be waited for in vain: its questions count as refused.
+    async fn answer_for_client(&self, required: &InputRequired<'_>, state: Option<&[u8]>) -> Result<Step, Failure> {
+        let refusals = required.requests.iter().map(|request| Ok((&*request.key, bridge::unanswered(request.ask)?)));
+        let refusals: Vec<_> = refusals.collect::<Result<_, Unfit>>().map_err(|unfit| {
+            let text = format!("{unfit}: it has no stream on which it could be asked");
+            Failure::client(Kind::InvalidRequest, text)
+        })?;
+        let responses: Vec<(&str, &[u8])> = refusals.iter().map(|(key, refusal)| (*key, &**refusal)).collect();
+        self.send(&Round::new(&responses, state)).await.map(|replies| Step::Goes(State::Following(replies)))
     }
 
     /// Waits for the client's answers, and repeats the call with them.
