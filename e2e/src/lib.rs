@@ -6,6 +6,7 @@
 //! looks inside the gateway: what it knows, a client could know.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a crate of tests: a failed expectation is its report")]
 
+pub mod attempt;
 pub mod claims;
 pub mod client;
 pub mod gateway;

@@ -160,6 +160,13 @@ pub fn both() -> Server {
     both_as(&["stdio"])
 }
 
+/// This crate's own server that asks at awkward moments: `args` are those of `contrary.py` behind its log.
+#[must_use]
+pub fn contrary_as(log: &Path, args: &[&str]) -> Server {
+    let script = text(&installed::ours("servers/contrary.py"));
+    python("contrary", &[&[script.as_str(), &text(log)], args].concat())
+}
+
 /// A temporary folder with one file, a repository with one commit and one new file, and room for a memory.
 #[derive(Debug)]
 pub struct Yard {

@@ -54,6 +54,12 @@ impl Spawned {
         Self::start(server::both_as(&["http", &port.to_string()]), port, "/mcp", "http").await
     }
 
+    /// The server that asks at awkward moments, on Streamable HTTP; `mode` as it knows them.
+    pub async fn contrary(log: &Path, mode: &str) -> Self {
+        let port = free_port();
+        Self::start(server::contrary_as(log, &["http", &port.to_string(), mode]), port, "/mcp", "http").await
+    }
+
     async fn start(server: Server, port: u16, path: &'static str, transport: &'static str) -> Self {
         let child = launch(&server, None);
         let mut spawned = Self { server, child, port, path, transport };

@@ -23,6 +23,7 @@ use crate::{
     call::Call,
     cross::PASSED_ON,
     gateway::Gateway,
+    introduce,
     place::Place,
     session::Session,
 };
@@ -256,7 +257,7 @@ pub fn task_id<'a>(envelope: &Envelope, body: &'a [u8]) -> Option<&'a [u8]> {
     wire::field(envelope.params?.of(body), "taskId")
 }
 
-/// Checks that a modern request says what each must say.
+/// Checks that a modern request says what each must say, and introduces its client within bounds.
 ///
 /// # Errors
 /// `InvalidParams`
@@ -265,8 +266,10 @@ pub fn modern_meta(envelope: &Envelope, body: &[u8]) -> Result<(), Failure> {
     let version = envelope.protocol_version.filter(|span| span.of(body).first() == Some(&b'"'));
     version.ok_or_else(|| lacks("`io.modelcontextprotocol/protocolVersion`"))?;
     let capabilities = envelope.client_capabilities.filter(|span| span.of(body).first() == Some(&b'{'));
-    capabilities.ok_or_else(|| lacks("`io.modelcontextprotocol/clientCapabilities`"))?;
-    Ok(())
+    let capabilities = capabilities.ok_or_else(|| lacks("`io.modelcontextprotocol/clientCapabilities`"))?;
+    introduce::fits("io.modelcontextprotocol/clientCapabilities", capabilities.of(body))?;
+    let info = envelope.client_info.map_or(&b""[..], |span| span.of(body));
+    introduce::fits("io.modelcontextprotocol/clientInfo", info)
 }
 
 /// Checks a modern request on a transport without headers.
@@ -291,4 +294,32 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<std::bor
     let text =
         value.to_str().map_err(|_| mismatch(format!("the header {name} has characters that are not allowed")))?;
     Ok(text.trim().into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_modern_clients_introduction_is_bounded() {
+        let request = |name: usize, capability: usize| {
+            let meta = format!(
+                "{{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\",\
+                 \"io.modelcontextprotocol/clientInfo\":{{\"name\":\"{}\"}},\
+                 \"io.modelcontextprotocol/clientCapabilities\":{{\"{}\":{{}}}}}}",
+                "n".repeat(name),
+                "c".repeat(capability)
+            );
+            let body = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"params\":{{\"_meta\":{meta}}}}}");
+            modern_meta(&Envelope::parse(body.as_bytes(), 64).unwrap(), body.as_bytes())
+        };
+        request(60_000, 60_000).unwrap();
+        for (name, capability, what) in [(300_000, 1, "clientInfo"), (1, 300_000, "clientCapabilities")] {
+            let failure = request(name, capability).unwrap_err();
+            assert_eq!(failure.kind(), Kind::InvalidParams);
+            assert!(failure.message().contains(what), "{failure}");
+        }
+    }
 }

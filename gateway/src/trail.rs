@@ -72,9 +72,11 @@ impl Trail {
             if matches!(message.envelope.kind, Shape::Response | Shape::Error) {
                 return Ok(message);
             }
-            if let Some(session) = &self.call.session
-                && let Some(bytes) = session.outward(&self.link, &message)
-            {
+            let Some(session) = &self.call.session else { continue };
+            if message.envelope.kind == Shape::Request && !session.outlet.is_read() {
+                let why = "the client has no stream on which it could be asked";
+                self.link.answer_own(&message, Err((wire::era::code::INTERNAL, why)));
+            } else if let Some(bytes) = session.outward(&self.link, &message) {
                 session.outlet.push(bytes);
             }
         }

@@ -136,7 +136,7 @@ pub(crate) struct Limits {
     #[garde(range(min = 1, max = 65_536))]
     #[schemars(extend("default" = 256))]
     pub session_calls: Option<usize>,
-    /// Calls of modern clients at legacy servers that wait for their callers' input, 1 to 1000000.
+    /// Calls of modern clients at legacy servers that wait for their callers' input, a quarter of them for one caller, 1 to 1000000.
     #[garde(range(min = 1, max = 1_000_000))]
     #[schemars(extend("default" = 1000))]
     pub suspended: Option<usize>,

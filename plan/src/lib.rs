@@ -114,7 +114,7 @@ pub struct Limits {
     pub session_idle: Duration,
     /// Calls in flight in one session.
     pub session_calls: usize,
-    /// Calls of modern clients at legacy servers that wait for their callers' input.
+    /// Calls of modern clients at legacy servers that wait for their callers' input, a quarter of them for one caller.
     pub suspended: usize,
     /// How long each of them waits.
     pub suspend: Duration,

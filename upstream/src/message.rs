@@ -7,6 +7,8 @@ use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
 use wire::{Envelope, Fault, Splice, era::Era};
 
+use crate::mux::DEPTH;
+
 /// A message from a server, parsed once.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -78,7 +80,7 @@ pub fn method(name: &str) -> Method {
 }
 
 /// A message on its way to a server: the caller's bytes and the edits made so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outgoing {
     /// The caller's bytes with the edits that the route calls for.
     pub splice: Splice,
@@ -120,10 +122,10 @@ impl Outgoing {
     /// A message that Hostler makes itself.
     ///
     /// # Errors
-    /// When it is no message: a fault of Hostler.
+    /// When it is no message, or nests deeper than messages of servers may.
     pub fn own(body: impl Into<Bytes>, era: Era) -> Result<Box<Self>, Fault> {
         let body = body.into();
-        let envelope = Envelope::parse(&body, 64)?;
+        let envelope = Envelope::parse(&body, DEPTH)?;
         let method = method(&envelope.method(&body));
         Ok(Box::new(Self {
             splice: Splice::new(body.clone()),

@@ -19,7 +19,7 @@
 //! | --- | --- |
 //! | `initialize` | [`initialize_result`] of the remembered `server/discover` |
 //! | each request | [`modern_request`] with [`modern_capabilities`]; headers by [`param_header`](crate::param_header) |
-//! | `input_required` | [`is_input_required`], [`InputRequired::read`], [`InputRequest::to_client`], [`response`], [`Round`] |
+//! | `input_required` | [`is_input_required`], [`InputRequired::read`], [`InputRequest::to_client`], [`response`], [`unanswered`], [`Round`] |
 //! | results | [`legacy_result`] |
 //! | errors | [`legacy_error`], [`error_status`] |
 //! | GET stream, `resources/subscribe` | [`Wanted`], [`Filter::listen_params`], [`legacy_notification`] |
@@ -52,7 +52,7 @@ pub use greeting::{discover_result, initialize_result, server_info};
 pub use notice::{is_for_caller, legacy_notification, modern_notification, progress_token};
 pub use request::{Caller, legacy_request, modern_request};
 pub use result::{Hints, Scope, legacy_result, modern_result};
-pub use round::{InputRequest, InputRequired, Round, is_input_required, response};
+pub use round::{InputRequest, InputRequired, Round, is_input_required, response, unanswered};
 pub use suspended::{
     Answers, MOST, Waiting, answers, asked, input_request, input_required, request_state, url_elicitations,
 };

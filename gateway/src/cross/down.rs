@@ -13,11 +13,11 @@ use tokio::{sync::mpsc, time::Instant};
 use upstream::{Link, Message, OnDrop, Outgoing, Replies};
 use wire::{
     Shape, Splice,
-    bridge::{self, Ask, InputRequired, Round},
+    bridge::{self, Ask, InputRequired, Round, Unfit},
     era::Version,
 };
 
-use super::{Answered, Said, settle};
+use super::{Answered, Said, settle, subscription};
 use crate::{
     asked::Asker,
     call::{self, Call},
@@ -26,7 +26,7 @@ use crate::{
     forward::{self, Outcome, carries_uris},
     gateway::Lane,
     in_flight::{Begun, Calls},
-    level, own, restore, rewrite,
+    level, restore, rewrite,
     route::Trip,
     session::Session,
 };
@@ -35,14 +35,12 @@ use crate::{
 const ROUNDS: u32 = 32;
 /// A call that is to be repeated without being told anything new waits this long.
 const LATER: Duration = Duration::from_secs(1);
-/// A server has this long to acknowledge a subscription before the client is answered all the same.
-const ACKNOWLEDGED: Duration = Duration::from_secs(5);
 
 /// Takes a request to its server.
 ///
 /// # Errors
 /// Why there is no answer.
-pub async fn forward(lane: &Lane, call: Call, trip: Trip, mut ticket: Ticket) -> Result<Outcome, (Failure, Ticket)> {
+pub async fn forward(lane: &Lane, call: Call, trip: Trip, ticket: Ticket) -> Result<Outcome, (Failure, Ticket)> {
     let Some(session) = call.session.clone() else {
         let text = "a session is needed: send `initialize` first";
         return Err((Failure::client(Kind::InvalidRequest, text), ticket));
@@ -57,7 +55,7 @@ pub async fn forward(lane: &Lane, call: Call, trip: Trip, mut ticket: Ticket) ->
     };
     match &*call.method {
         "resources/subscribe" | "resources/unsubscribe" => {
-            match subscription(lane, &call, &trip, &session, &link).await {
+            match subscription::change(lane, &call, &trip, &session, &link).await {
                 Ok(outcome) => return Ok(crate::respond::accounted(outcome, ticket)),
                 Err(failure) => return Err((failure, ticket)),
             }
@@ -71,14 +69,7 @@ pub async fn forward(lane: &Lane, call: Call, trip: Trip, mut ticket: Ticket) ->
     let answered = Answered::of(&call);
     let descent = Descent { lane: lane.clone(), call, trip, session, link, begun, rounds: 0, ready: VecDeque::new() };
     let deadline = Instant::now() + descent.trip.server.spec().bounds.call_deadline;
-    let replies = match descent.send(&Round::default()).await {
-        Ok(replies) => replies,
-        Err(failure) => {
-            ticket.failed(&failure);
-            return Err((failure, ticket));
-        }
-    };
-    let state = Some((descent, State::Following(replies), ticket));
+    let state = Some((descent, State::Starting, ticket));
     let saying = stream::unfold(state, move |state| async move {
         let (mut descent, state, ticket) = state?;
         let (said, next) = descent.say(state, deadline, ticket).await;
@@ -108,35 +99,6 @@ pub async fn lease(lane: &Lane, session: &Arc<Session>, trip: &Trip) -> Result<A
     Ok(link)
 }
 
-/// Subscriptions are the gateway's own: one stream at the server hears for all sessions.
-async fn subscription(
-    lane: &Lane,
-    call: &Call,
-    trip: &Trip,
-    session: &Arc<Session>,
-    link: &Arc<Link>,
-) -> Result<Outcome, Failure> {
-    if !link.hello().is_some_and(|hello| hello.features.subscribe) {
-        return Err(Failure::client(Kind::MethodNotFound, format!("Method not found: {}", call.method)));
-    }
-    let lacks = || Failure::client(Kind::InvalidParams, format!("`params` of {} lacks the URI", call.method));
-    let uri = trip.name.as_deref().ok_or_else(lacks)?;
-    if call.method == "resources/unsubscribe" {
-        session.subscriptions.remove(trip.server.name(), uri);
-        link.unsubscribe(session.peer(), uri);
-        return own::result(call, b"{}");
-    }
-    let uri = session.subscriptions.add(trip.server.name(), uri)?;
-    let subscribed = link.subscribe(session.peer(), &uri);
-    restore::attend(lane, session, link);
-    let heard = subscribed.is_heard(ACKNOWLEDGED).await;
-    match heard.inspect_err(|_| session.subscriptions.remove(trip.server.name(), &uri))? {
-        true => {}
-        false => tracing::debug!(server = %trip.server.name(), %uri, "a subscription is not acknowledged yet"),
-    }
-    own::result(call, b"{}")
-}
-
 /// A call on its way.
 struct Descent {
     lane: Lane,
@@ -153,6 +115,8 @@ struct Descent {
 /// Where it stands.
 #[expect(clippy::large_enum_variant, reason = "the large one is what nearly every call has, once")]
 enum State {
+    /// Nothing has been sent.
+    Starting,
     /// The server is answering.
     Following(Replies),
     /// The client is answering.
@@ -184,6 +148,9 @@ impl Descent {
                 return (Said::More(message), Some((state, ticket)));
             }
             let step = match state {
+                State::Starting => {
+                    self.send(&Round::default()).await.map(|replies| Step::Goes(State::Following(replies)))
+                }
                 State::Following(replies) => self.follow(replies, deadline).await,
                 State::Asking(asking) => self.listen(asking, deadline).await,
             };
@@ -259,6 +226,9 @@ impl Descent {
             let text = format!("the server asks for {}, which the client did not declare", request.ask.method());
             return Err(Failure::client(Kind::MissingCapability, text));
         }
+        if !(self.call.streams || self.session.outlet.is_read()) {
+            return self.answer_for_client(&required, state.as_deref()).await;
+        }
         let (to, answers) = mpsc::channel(required.requests.len());
         let mut questions = Vec::with_capacity(required.requests.len());
         for request in &required.requests {
@@ -268,6 +238,17 @@ impl Descent {
             questions.push(Question { number, key: request.key.to_string(), ask: request.ask, answer: None });
         }
         Ok(Step::Goes(State::Asking(Asking { questions, state, answers })))
+    }
+
+    /// No stream leads to the client, so that it would be waited for in vain: its questions count as refused.
+    async fn answer_for_client(&self, required: &InputRequired<'_>, state: Option<&[u8]>) -> Result<Step, Failure> {
+        let refusals = required.requests.iter().map(|request| Ok((&*request.key, bridge::unanswered(request.ask)?)));
+        let refusals: Vec<_> = refusals.collect::<Result<_, Unfit>>().map_err(|unfit| {
+            let text = format!("{unfit}: it has no stream on which it could be asked");
+            Failure::client(Kind::InvalidRequest, text)
+        })?;
+        let responses: Vec<(&str, &[u8])> = refusals.iter().map(|(key, refusal)| (*key, &**refusal)).collect();
+        self.send(&Round::new(&responses, state)).await.map(|replies| Step::Goes(State::Following(replies)))
     }
 
     /// Waits for the client's answers, and repeats the call with them.

@@ -5,6 +5,7 @@
 //! server, the questions asked meanwhile, the sessions that modern callers share.
 
 mod down;
+mod errand;
 mod guest;
 pub mod guests;
 mod hearing;
@@ -13,7 +14,9 @@ mod peer_node;
 mod resume;
 mod run;
 pub mod seal;
+mod shares;
 mod subscribing;
+mod subscription;
 pub mod suspended;
 mod up;
 
@@ -25,7 +28,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use ground::Failure;
 use http::StatusCode;
-use tokio::time::timeout;
+use tokio::{runtime::Handle, time::timeout};
 use upstream::{Server, Want};
 use wire::era::Era;
 
@@ -84,17 +87,45 @@ pub async fn forward(lane: &Lane, call: Call, trip: Trip, ticket: Ticket) -> Res
 }
 
 /// Waits for the beginning of what is said: an answer at once, or a stream.
-async fn settle(call: Answered, mut saying: Saying) -> Result<Outcome, (Failure, Ticket)> {
-    let first = match call.streams {
-        true => timeout(HEARD, saying.next()).await.ok().flatten(),
-        false => answer_alone(&call, &mut saying).await,
-    };
+async fn settle(call: Answered, saying: Saying) -> Result<Outcome, (Failure, Ticket)> {
+    let session = call.session.clone().filter(|_| call.era == Era::Legacy);
+    let mut lasting = Lasting { saying: Some(saying), session };
+    let first = lasting.first(call.streams).await;
+    let rest = lasting.saying.take();
     match first {
         Some(Said::Last { status, body, ticket }) => {
             Ok(Outcome::Whole { status, body: Body::whole(body).with_ticket(ticket) })
         }
         Some(Said::Failed(failure, ticket)) => Err((failure, ticket)),
-        first @ (Some(Said::More(_)) | None) => Ok(stream(call, first, saying)),
+        first @ (Some(Said::More(_)) | None) => Ok(stream(call, first, rest)),
+    }
+}
+
+/// What is said while nothing has reached the client yet. A legacy client that loses its connection meanwhile has not
+/// cancelled its call, which goes on to its end.
+struct Lasting {
+    saying: Option<Saying>,
+    /// A legacy client's.
+    session: Option<Arc<Session>>,
+}
+
+impl Lasting {
+    async fn first(&mut self, streams: bool) -> Option<Said> {
+        let saying = self.saying.as_mut()?;
+        match streams {
+            true => timeout(HEARD, saying.next()).await.ok().flatten(),
+            false => answer_alone(self.session.as_ref(), saying).await,
+        }
+    }
+}
+
+impl Drop for Lasting {
+    fn drop(&mut self) {
+        if let (Some(mut saying), Some(session), Ok(runtime)) =
+            (self.saying.take(), self.session.take(), Handle::try_current())
+        {
+            runtime.spawn(async move { answer_alone(Some(&session), &mut saying).await });
+        }
     }
 }
 
@@ -114,11 +145,11 @@ impl Answered {
 }
 
 /// For a caller that takes only the answer: what comes before it is handed to its session, or lost.
-async fn answer_alone(call: &Answered, saying: &mut Saying) -> Option<Said> {
+async fn answer_alone(session: Option<&Arc<Session>>, saying: &mut Saying) -> Option<Said> {
     loop {
         match saying.next().await? {
             Said::More(message) => {
-                if let Some(session) = &call.session {
+                if let Some(session) = session {
                     session.outlet.push(message);
                 }
             }
@@ -127,9 +158,9 @@ async fn answer_alone(call: &Answered, saying: &mut Saying) -> Option<Said> {
     }
 }
 
-fn stream(call: Answered, first: Option<Said>, rest: Saying) -> Outcome {
+fn stream(call: Answered, first: Option<Said>, rest: Option<Saying>) -> Outcome {
     let Answered { era, id, session, .. } = call;
-    let messages = stream::iter(first).chain(rest).map(move |said| match said {
+    let messages = stream::iter(first).chain(stream::iter(rest).flatten()).map(move |said| match said {
         Said::More(message) => message,
         Said::Last { body, mut ticket, .. } => {
             ticket.answered();

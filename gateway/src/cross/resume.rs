@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ground::{Failure, Kind};
 use tokio::time::Instant;
-use wire::bridge;
+use upstream::Outgoing;
+use wire::{bridge, era::Era};
 
 use super::{
     peer_node,
@@ -15,14 +16,14 @@ use super::{
     seal::{Claims, Digest, digest_of},
     suspended::{self, Question},
 };
-use crate::{call::Call, forward::Outcome, gateway::Lane};
+use crate::{call::Call, forward::Outcome, gateway::Lane, route::Trip};
 
 /// What a request resumes.
 pub enum Resumed {
     /// Nothing: it is a call of its own.
     No,
-    /// A call that waits, and the questions that still have no answer.
-    Run(Box<Run>, Vec<Question>),
+    /// A call that waited. Its answers are on their way; questions without one are still its questions.
+    Run(Box<Run>),
     /// A call that waits at another node, and what came of it there.
     Elsewhere(Outcome),
 }
@@ -30,21 +31,23 @@ pub enum Resumed {
 /// Keeps a call until its caller comes back; the sealed state by which it will.
 ///
 /// # Errors
-/// `Overloaded` when too many calls wait.
-pub fn suspend(lane: &Lane, call: &Call, run: Run, questions: Vec<Question>) -> Result<String, Failure> {
+/// When no state can be sealed.
+pub fn suspend(lane: &Lane, call: &Call, run: Run) -> Result<String, Failure> {
     let limits = &lane.gateway.plan.load().limits;
     let id = ground::fresh::secret_id();
     let seal = &lane.gateway.seal;
+    let caller = caller(call);
     let claims = Claims {
         call: id.clone(),
-        caller: caller(call),
+        caller,
         request: request(call),
         expires: (since_1970() + limits.suspend).as_secs(),
         node: seal.node.clone(),
     };
     let state = seal.close(&claims)?;
     let until = Instant::now() + limits.suspend;
-    lane.gateway.suspended.keep(id, suspended::Call { run, questions, until }, limits.suspended)?;
+    let connection = call.session.as_ref().map(|session| session.closing.clone());
+    lane.gateway.suspended.keep(id, suspended::Call { run, caller, until, connection }, limits.suspended);
     Ok(state)
 }
 
@@ -53,8 +56,12 @@ pub fn suspend(lane: &Lane, call: &Call, run: Run, questions: Vec<Question>) -> 
 /// # Errors
 /// `InvalidParams` for a state that is forged, expired, used, or another's, and for answers that are none. A call whose
 /// answers were refused can still be taken up.
-pub async fn of(lane: &Lane, call: &Call) -> Result<Resumed, Failure> {
-    let state = bridge::request_state(&call.body, &call.envelope).filter(|_| bridge::may_require_input(&call.method));
+pub async fn of(lane: &Lane, call: &Call, trip: &Trip) -> Result<Resumed, Failure> {
+    if !bridge::may_require_input(&call.method) {
+        return Ok(Resumed::No);
+    }
+    let state = bridge::request_state(&call.body, &call.envelope);
+    let state = state.map_err(|unfit| Failure::client(Kind::InvalidParams, unfit.to_string()))?;
     let Some(state) = state else { return Ok(Resumed::No) };
     let claims = lane.gateway.seal.open(&state).ok_or_else(|| refused("is not one that this gateway gave out"))?;
     if claims.expires <= since_1970().as_secs() {
@@ -70,23 +77,29 @@ pub async fn of(lane: &Lane, call: &Call) -> Result<Resumed, Failure> {
         return peer_node::ask(lane, call, &claims.node).await.map(Resumed::Elsewhere);
     }
     let gone = || refused("has been used already, or the call it belongs to has ended");
-    let waiting = lane.gateway.suspended.take(&claims.call).ok_or_else(gone)?;
-    let questions: Vec<_> = waiting.questions.iter().map(Question::waiting).collect();
-    let params = call.envelope.params.map_or(&b"{}"[..], |span| call.part(span));
-    let answers = match bridge::answers(params, &questions) {
-        Ok(answers) => answers,
-        Err(unfit) => {
-            let text = format!("`inputResponses`: {unfit}");
-            lane.gateway.suspended.put_back(claims.call, waiting);
-            return Err(Failure::client(Kind::InvalidParams, text));
+    let mut waiting = lane.gateway.suspended.take(&claims.call).ok_or_else(gone)?;
+    match answers(call, waiting.run.questions()) {
+        Ok((answers, missing)) => {
+            waiting.run.answer(trip, answers, &missing);
+            Ok(Resumed::Run(Box::new(waiting.run)))
         }
-    };
+        Err(why) => {
+            lane.gateway.suspended.put_back(claims.call, waiting);
+            Err(Failure::client(Kind::InvalidParams, format!("`inputResponses`: {why}")))
+        }
+    }
+}
+
+/// The answers that a retry brings, as messages for the server, and the positions of questions without one.
+fn answers(call: &Call, questions: &[Question]) -> Result<(Vec<Outgoing>, Vec<usize>), String> {
+    let questions: Vec<_> = questions.iter().map(Question::waiting).collect();
+    let params = call.envelope.params.map_or(&b"{}"[..], |span| call.part(span));
+    let answers = bridge::answers(params, &questions).map_err(|unfit| unfit.to_string())?;
     if answers.unknown > 0 {
         tracing::debug!(unknown = answers.unknown, "answers to nothing that was asked are left out of account");
     }
-    let missing = answers.missing.iter().filter_map(|at| waiting.questions.get(*at).cloned()).collect();
-    waiting.run.answer(answers.given).await?;
-    Ok(Resumed::Run(Box::new(waiting.run), missing))
+    let given = answers.given.into_iter().map(|answer| Outgoing::own(answer, Era::Legacy).map(|out| *out));
+    Ok((given.collect::<Result<_, _>>().map_err(|fault| fault.to_string())?, answers.missing))
 }
 
 fn refused(what: &str) -> Failure {

@@ -3,13 +3,13 @@
 //!
 //! Follows "Multi Round-Trip Requests" of revision 2026-07-28.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use futures_util::stream;
 use ground::{Failure, Kind};
 use http::StatusCode;
-use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 use upstream::Message;
 use wire::{
     Shape, Splice,
@@ -17,12 +17,7 @@ use wire::{
 };
 
 use super::{
-    Answered, Said,
-    guests::Visitor,
-    listen, resume,
-    run::{Run, wanted_level},
-    settle,
-    suspended::Question,
+    Answered, Said, errand::wanted_level, guests::Visitor, listen, resume, run::Run, settle, suspended::Question,
 };
 use crate::{
     call::Call,
@@ -60,27 +55,22 @@ pub async fn forward(lane: &Lane, call: Call, trip: Trip, ticket: Ticket) -> Res
         Ok(begun) => begun,
         Err(failure) => return Err((failure, ticket)),
     };
-    let bell = begun.as_ref().map(|begun| begun.cancelled.clone());
-    let resumed = match resume::of(lane, &call).await {
-        Ok(resume::Resumed::No) => start(lane, &call, &trip, bell).await.map(|run| (run, Vec::new())),
-        Ok(resume::Resumed::Run(run, missing)) => Ok((*run, missing)),
+    let run = match resume::of(lane, &call, &trip).await {
+        Ok(resume::Resumed::No) => start(lane, &call, &trip, begun.as_ref()).await,
+        Ok(resume::Resumed::Run(run)) => Ok(*run),
         Ok(resume::Resumed::Elsewhere(outcome)) => return Ok(respond::accounted(outcome, ticket)),
         Err(failure) => Err(failure),
     };
-    let (run, missing) = match resumed {
-        Ok(resumed) => resumed,
+    let run = match run {
+        Ok(run) => run,
         Err(failure) => return Err((failure, ticket)),
     };
-    if let (Some(begun), Some(number)) = (&begun, run.number()) {
-        begun.went(run.link(), Bytes::from(number.to_string()));
-    }
     let prefixed = prefixed(lane, &call);
-    let ascent = Ascent { lane: lane.clone(), call, trip, prefixed, begun, ready: VecDeque::new() };
-    let state = Some((ascent, run, missing, ticket));
-    let saying = stream::unfold(state, |state| async move {
-        let (mut ascent, run, missing, ticket) = state?;
-        let (said, next) = ascent.say(run, missing, ticket).await;
-        Some((said, next.map(|(run, ticket)| (ascent, run, Vec::new(), ticket))))
+    let ascent = Ascent { lane: lane.clone(), call, trip, prefixed, begun, ready: VecDeque::new(), together: None };
+    let saying = stream::unfold(Some((ascent, run, ticket)), |state| async move {
+        let (mut ascent, run, ticket) = state?;
+        let (said, next) = ascent.say(run, ticket).await;
+        Some((said, next.map(|(run, ticket)| (ascent, run, ticket))))
     });
     settle(answered, Box::pin(saying)).await
 }
@@ -91,12 +81,12 @@ fn begin(lane: &Lane, call: &Call) -> Result<Option<Begun>, Failure> {
     Calls::begin(session, &call.share(id), lane.gateway.plan.load().limits.session_calls).map(Some)
 }
 
-async fn start(lane: &Lane, call: &Call, trip: &Trip, bell: Option<Arc<Notify>>) -> Result<Run, Failure> {
+async fn start(lane: &Lane, call: &Call, trip: &Trip, begun: Option<&Begun>) -> Result<Run, Failure> {
     let visitor = Visitor::of(call);
     let can_answer = visitor.introduction.profile != 0;
     let bound = lane.gateway.plan.load().limits.sessions;
     let seat = lane.gateway.guests.seat(&trip.server, &visitor, can_answer, bound)?;
-    Run::start(lane, call, trip, seat, bell).await
+    Run::start(lane, call, trip, seat, begun).await
 }
 
 /// A call on its way.
@@ -108,105 +98,80 @@ struct Ascent {
     begun: Option<Begun>,
     /// Messages that the caller is to get before anything else.
     ready: VecDeque<Bytes>,
+    /// Until when questions are gathered that the caller is to get together.
+    together: Option<Instant>,
 }
 
 /// What came of a server's message.
 enum Step {
     Goes,
-    Asks(Question),
     Ends(StatusCode, Bytes, bool),
 }
 
 impl Ascent {
     /// The next thing to be said, and what goes on after it.
-    async fn say(&mut self, mut run: Run, missing: Vec<Question>, mut ticket: Ticket) -> (Said, Option<(Run, Ticket)>) {
-        if !missing.is_empty() {
-            return self.suspend(run, missing, ticket);
-        }
+    async fn say(&mut self, mut run: Run, mut ticket: Ticket) -> (Said, Option<(Run, Ticket)>) {
         loop {
             if let Some(message) = self.ready.pop_front() {
                 ticket.sent(message.len());
                 return (Said::More(message), Some((run, ticket)));
             }
-            let bell = self.begun.as_ref().map(|begun| begun.cancelled.clone());
-            let said = match run.next(&self.trip, bell).await {
-                Ok(message) => match self.take(&run, &message) {
-                    Step::Goes => continue,
-                    Step::Asks(question) => return self.gather(run, question, ticket).await,
-                    Step::Ends(status, body, error) => {
-                        if error {
-                            ticket.answered_error();
-                        }
-                        Said::Last { status, body, ticket }
-                    }
-                },
-                Err(failure) => {
-                    ticket.failed(&failure);
-                    Said::Failed(failure, ticket)
-                }
-            };
-            return (said, None);
-        }
-    }
-
-    fn take(&mut self, run: &Run, message: &Message) -> Step {
-        match message.envelope.kind {
-            Shape::Response => Step::Ends(StatusCode::OK, self.result(run, message), false),
-            Shape::Error => self.error(run, message),
-            Shape::Notification => {
-                self.ready.extend(self.notification(run, message));
-                Step::Goes
-            }
-            Shape::Request => match self.question(run, message) {
-                Some(question) => Step::Asks(question),
-                None => Step::Goes,
-            },
-        }
-    }
-
-    /// Waits a moment for further questions, then hands all of them to the caller.
-    async fn gather(&mut self, mut run: Run, first: Question, mut ticket: Ticket) -> (Said, Option<(Run, Ticket)>) {
-        let mut questions = vec![first];
-        let until = tokio::time::Instant::now() + TOGETHER;
-        while questions.len() < bridge::MOST {
-            let Ok(message) = tokio::time::timeout_at(until, run.next(&self.trip, None)).await else { break };
-            let message = match message {
-                Ok(message) => message,
-                Err(failure) => {
+            let step = match self.hear(&mut run).await {
+                Some(Ok(message)) => self.take(&mut run, &message),
+                Some(Err(failure)) => {
                     ticket.failed(&failure);
                     return (Said::Failed(failure, ticket), None);
                 }
+                None => return (self.suspend(run, ticket), None),
             };
-            match self.take(&run, &message) {
-                Step::Goes => {}
-                Step::Asks(question) => questions.push(question),
-                // It did not wait for the answers.
-                Step::Ends(status, body, error) => {
-                    if error {
-                        ticket.answered_error();
-                    }
-                    return (Said::Last { status, body, ticket }, None);
+            if let Step::Ends(status, body, error) = step {
+                if error {
+                    ticket.answered_error();
+                }
+                return (Said::Last { status, body, ticket }, None);
+            }
+        }
+    }
+
+    /// The server's next message. `None` once it has asked, and has had its moment to ask more.
+    async fn hear(&mut self, run: &mut Run) -> Option<Result<Message, Failure>> {
+        let asked = run.questions().len();
+        let next = run.next(&self.trip, self.begun.as_ref());
+        match asked {
+            0 => Some(next.await),
+            bridge::MOST.. => None,
+            _ => timeout_at(*self.together.get_or_insert_with(|| Instant::now() + TOGETHER), next).await.ok(),
+        }
+    }
+
+    fn take(&mut self, run: &mut Run, message: &Message) -> Step {
+        match message.envelope.kind {
+            Shape::Response => return Step::Ends(StatusCode::OK, self.result(run, message), false),
+            Shape::Error => return self.error(run, message),
+            Shape::Notification => self.ready.extend(self.notification(run, message)),
+            Shape::Request => {
+                if let Some(question) = self.question(run, message) {
+                    run.ask(question);
                 }
             }
         }
-        self.suspend(run, questions, ticket)
+        Step::Goes
     }
 
-    /// Hands questions to the caller; the call waits for its return.
-    fn suspend(&mut self, run: Run, questions: Vec<Question>, mut ticket: Ticket) -> (Said, Option<(Run, Ticket)>) {
-        let entries: Vec<(String, Vec<u8>)> =
-            questions.iter().map(|question| (question.key.clone(), question.entry.clone())).collect();
+    /// Hands the questions to the caller; the call waits for its return.
+    fn suspend(&self, run: Run, mut ticket: Ticket) -> Said {
+        let questions = run.questions().to_vec();
         let info = self.server_info(&run);
-        match resume::suspend(&self.lane, &self.call, run, questions) {
+        match resume::suspend(&self.lane, &self.call, run) {
             Ok(state) => {
-                let entries: Vec<(&str, &[u8])> = entries.iter().map(|(key, entry)| (&**key, &**entry)).collect();
+                let entries: Vec<(&str, &[u8])> = questions.iter().map(|asked| (&*asked.key, &*asked.entry)).collect();
                 let result = bridge::input_required(&entries, Some(&state), info.as_deref());
                 let body = wire::build::result(self.call.id().unwrap_or(b"null"), &result).into();
-                (Said::Last { status: StatusCode::OK, body, ticket }, None)
+                Said::Last { status: StatusCode::OK, body, ticket }
             }
             Err(failure) => {
                 ticket.failed(&failure);
-                (Said::Failed(failure, ticket), None)
+                Said::Failed(failure, ticket)
             }
         }
     }

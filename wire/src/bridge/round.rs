@@ -111,6 +111,14 @@ pub fn response(ask: Ask, body: &Bytes, envelope: &Envelope) -> Result<Bytes, Un
     {
         return Ok(body.slice(span.start as usize..span.end as usize));
     }
+    unanswered(ask)
+}
+
+/// What stands in `inputResponses` for a client that cannot or will not answer.
+///
+/// # Errors
+/// `Refused` where no answer says so: sampling and roots.
+pub fn unanswered(ask: Ask) -> Result<Bytes, Unfit> {
     match ask {
         Ask::Form | Ask::Url => Ok(Bytes::from_static(b"{\"action\":\"cancel\"}")),
         Ask::Sampling { .. } | Ask::Roots => Err(Unfit::Refused(ask.method())),

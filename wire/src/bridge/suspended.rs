@@ -92,9 +92,12 @@ pub fn input_required(entries: &[(&str, &[u8])], state: Option<&str>, server_inf
 }
 
 /// `params.requestState` of a retry, decoded; `None` where there is none.
-#[must_use]
-pub fn request_state<'a>(body: &'a [u8], envelope: &Envelope) -> Option<Cow<'a, str>> {
-    text(field(envelope.params?.of(body), "requestState")?)
+///
+/// # Errors
+/// `Lacks` for one that is no string: a retry with it is answered with -32602, not taken for a call of its own.
+pub fn request_state<'a>(body: &'a [u8], envelope: &Envelope) -> Result<Option<Cow<'a, str>>, Unfit> {
+    let state = envelope.params.and_then(|params| field(params.of(body), "requestState"));
+    state.map(|state| text(state).ok_or(Unfit::Lacks("requestState"))).transpose()
 }
 
 /// A legacy server's request that waits for its answer.

@@ -245,6 +245,23 @@ fn only_declared_requests_reach_the_caller() {
 }
 
 #[test]
+fn a_state_that_is_no_string_is_no_request_of_its_own() {
+    let state = |params: &str| {
+        let call = format!(r#"{{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{params}}}"#);
+        request_state(call.as_bytes(), &parse(&call)).map(|state| state.map(|state| state.into_owned()))
+    };
+    for odd in ["12345", "null", "{}", r#"["sealed"]"#] {
+        assert_eq!(
+            state(&format!(r#"{{"name":"t","requestState":{odd}}}"#)),
+            Err(Unfit::Lacks("requestState")),
+            "{odd}"
+        );
+    }
+    assert_eq!(state(r#"{"name":"t"}"#), Ok(None));
+    assert_eq!(state(r#"{"requestState":""}"#), Ok(Some(String::new())));
+}
+
+#[test]
 fn the_retry_brings_the_answers_that_the_server_waits_for() {
     let waiting = [
         Waiting { key: "1", ask: Ask::Form, id: b"7" },
@@ -265,7 +282,7 @@ fn the_retry_brings_the_answers_that_the_server_waits_for() {
 
     let retry = [br#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":"#, &params[..], b"}"].concat();
     let retry = String::from_utf8(retry).unwrap();
-    assert_eq!(request_state(retry.as_bytes(), &parse(&retry)).as_deref(), Some("sealed"));
+    assert_eq!(request_state(retry.as_bytes(), &parse(&retry)).unwrap().as_deref(), Some("sealed"));
 
     let nothing = answers(b"{}", &waiting).unwrap();
     assert_eq!(nothing, Answers { given: vec![], missing: vec![0, 1, 2], unknown: 0 });
