@@ -86,6 +86,7 @@ impl Call {
             name: name.cloned(),
             headers: self.headers.clone(),
             hears_log: self.era == Era::Legacy || self.envelope.log_level.is_some(),
+            owner: None,
             on_drop: if self.era == Era::Modern { OnDrop::Cancel } else { OnDrop::Forget },
         })
     }

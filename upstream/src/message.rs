@@ -98,6 +98,8 @@ pub struct Outgoing {
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
     /// The server may send log messages about it: its session set a level, or the request asked for them.
     pub hears_log: bool,
+    /// Equal for calls of one client, where that is known and they have no session.
+    pub owner: Option<u64>,
     /// What happens at the server when the caller goes away.
     pub on_drop: OnDrop,
 }
@@ -115,6 +117,7 @@ impl Outgoing {
             name: None,
             headers: Vec::new(),
             hears_log: false,
+            owner: None,
             on_drop: OnDrop::Forget,
         })
     }
@@ -136,6 +139,7 @@ impl Outgoing {
             name: None,
             headers: Vec::new(),
             hears_log: false,
+            owner: None,
             on_drop: OnDrop::Cancel,
         }))
     }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use wire::{Pieces, Shape, Span, Splice};
 
 use crate::{
-    departed::{Caller, Departed, Who},
+    departed::{self, Caller, Departed, Who},
     message::{Message, OnDrop, Outgoing},
     peer::PeerId,
 };
@@ -52,7 +52,11 @@ impl Calls {
     fn concerned(&mut self, message: &Message) -> Vec<Who> {
         let log = message.method() == "notifications/message";
         let pending = self.pending.iter().map(|(number, pending)| (*number, pending.caller));
-        let everybody = pending.chain(self.departed.lingering());
+        // A client may read in one call what was logged about another of its own.
+        let others = |owner: Option<u64>| owner.is_none() || self.pending.values().any(|one| one.caller.owner != owner);
+        let within = if log { departed::LOGS } else { departed::ASKS };
+        let departed = self.departed.lingering(within).filter(|(_, caller)| !log || others(caller.owner));
+        let everybody = pending.chain(departed);
         // Requests that stand alone are asked in their results, and Hostler's own not at all.
         let mut who: Vec<Who> = everybody
             .filter(|(_, caller)| if log { caller.hears_log } else { caller.peer.is_some() })
@@ -143,7 +147,7 @@ impl Mux {
             last,
             id: share(&out.body, id_span),
             token,
-            caller: Caller { peer, hears_log: out.hears_log },
+            caller: Caller { peer, hears_log: out.hears_log, owner: out.owner },
         };
         self.enter(number, pending)?;
         let exchange = Exchange { mux: self.clone(), number, inbox, finished: false, on_drop: out.on_drop };
@@ -260,7 +264,7 @@ impl Mux {
 
     fn only_call(&self) -> Option<u64> {
         let mut calls = self.calls.lock();
-        let alone = calls.pending.len() == 1 && calls.departed.lingering().next().is_none();
+        let alone = calls.pending.len() == 1 && calls.departed.lingering(departed::ASKS).next().is_none();
         alone.then(|| calls.pending.keys().next().copied()).flatten()
     }
 

@@ -103,7 +103,8 @@ pub fn compare(root: &Path, services: &Services, gateway: &Path, wish: &Wish) ->
     if folder.exists() {
         std::fs::remove_dir_all(&folder).context("removing what an earlier run left in target/conformance")?;
     }
-    let programs = Programs { gateway: gateway.to_owned(), reference: services::built(root, "debug", "reference") };
+    let [reference, xtask] = ["reference", "xtask"].map(|name| services::built(root, "debug", name));
+    let programs = Programs { gateway: gateway.to_owned(), reference, xtask };
     let mut report = Report::default();
     if wish.clients() {
         let drivers = root.join("e2e/drivers");
@@ -135,6 +136,8 @@ pub fn compare(root: &Path, services: &Services, gateway: &Path, wish: &Wish) ->
 pub struct Programs {
     gateway: PathBuf,
     reference: PathBuf,
+    /// This program itself, which the suite starts as its client.
+    xtask: PathBuf,
 }
 
 /// One server, direct and on all wanted ways.

@@ -324,6 +324,7 @@ impl Descent {
             name: self.trip.name.clone(),
             headers: self.param_headers(),
             hears_log: level::level(self.session.level()).is_some(),
+            owner: None,
             on_drop: OnDrop::Cancel,
         })
     }

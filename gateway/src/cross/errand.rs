@@ -4,9 +4,13 @@
 //! What is heard is a stream that loses nothing when whoever reads it turns to something else in between. Never
 //! answers anything.
 
-use std::sync::Arc;
+use std::{
+    hash::BuildHasher,
+    sync::{Arc, LazyLock},
+};
 
 use bytes::Bytes;
+use foldhash::quality::RandomState;
 use futures_util::{Stream, stream};
 use ground::{Failure, Kind, Retry, Source};
 use upstream::{Link, Message, OnDrop, Outgoing, PeerId, Replies};
@@ -140,8 +144,16 @@ fn outgoing(call: &Call, trip: &Trip, link: &Link, id: &Bytes) -> Outgoing {
         name: trip.name.clone(),
         headers: Vec::new(),
         hears_log: true,
+        owner: Some(owner(call)),
         on_drop: OnDrop::Cancel,
     }
+}
+
+/// The client of a request, as far as it can be told, whichever connection it comes on.
+fn owner(call: &Call) -> u64 {
+    static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+    let info = call.envelope.client_info.map_or(&b""[..], |span| call.part(span));
+    SEED.hash_one((call.credential.as_ref().map(|credential| credential.as_bytes()), info))
 }
 
 /// The level of log messages that a request asks for.

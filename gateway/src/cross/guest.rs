@@ -262,9 +262,13 @@ impl Guest {
         self.used.store(millis, Ordering::Relaxed);
     }
 
-    /// The call in flight, if it is the only one.
-    fn only_call(&self) -> Result<mpsc::Sender<Message>, &'static str> {
-        let lingers = self.lingers.lock().is_some_and(|until| until > Instant::now());
+    /// Whether the server may still be at a call that was given up.
+    fn lingers(&self) -> bool {
+        self.lingers.lock().is_some_and(|until| until > Instant::now())
+    }
+
+    /// The call in flight, if it is the only one, also counting one that may linger.
+    fn only_call(&self, lingers: bool) -> Result<mpsc::Sender<Message>, &'static str> {
         let calls = self.calls.lock();
         match (calls.len(), calls.values().next()) {
             (1, Some(_)) if lingers => {
@@ -278,7 +282,7 @@ impl Guest {
 
     /// A server's request that did not come on the stream of a call.
     fn asked(&self, from: &Arc<Link>, message: &Message) {
-        let refused = match self.only_call() {
+        let refused = match self.only_call(self.lingers()) {
             Ok(call) => call.try_send(message.clone()).err().map(|_| "the call has too many messages to take"),
             Err(why) => Some(why),
         };
@@ -326,8 +330,9 @@ impl Peer for Guest {
             return self.asked(from, &message);
         }
         if message.method() == "notifications/message" {
-            // Whose it is can only be told when there is a single call.
-            if let Ok(call) = self.only_call() {
+            // Whose it is can only be told when there is a single call. At a remote server all calls are one client's.
+            let remote = matches!(self.server.spec().origin, Origin::Remote(_));
+            if let Ok(call) = self.only_call(!remote && self.lingers()) {
                 let _ = call.try_send(message);
             }
             return;

@@ -20,9 +20,13 @@ impl Stream {
     }
 
     async fn call(&mut self, peer: Option<PeerId>, hears_log: bool) -> Exchange {
+        self.call_of(None, peer, hears_log).await
+    }
+
+    async fn call_of(&mut self, owner: Option<u64>, peer: Option<PeerId>, hears_log: bool) -> Exchange {
         let body = r#"{"jsonrpc":"2.0","id":"theirs","method":"tools/call","params":{"name":"x"}}"#;
         let mut out = Outgoing::own(body, Era::Legacy).unwrap();
-        out.hears_log = hears_log;
+        (out.owner, out.hears_log) = (owner, hears_log);
         let exchange = self.mux.call(out, peer).await.unwrap();
         self.outbox.recv().await.unwrap();
         exchange
@@ -83,6 +87,17 @@ async fn log_messages_reach_the_one_caller_who_hears_them_and_questions_pass_hos
     let _own = alone.call(None, false).await;
     let _session = alone.call(Some(session), true).await;
     assert_eq!(alone.says(QUESTION), Addressee::Taken);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_gave_a_call_up_goes_on_hearing_the_log_in_its_next_and_no_other_client_does() {
+    let mut stream = Stream::new();
+    drop(stream.call_of(Some(1), Some(PeerId::fresh()), true).await);
+    let next = stream.call_of(Some(1), Some(PeerId::fresh()), true).await;
+    assert_eq!(stream.says(LOG), Addressee::Taken);
+    drop(next);
+    let _others = stream.call_of(Some(2), Some(PeerId::fresh()), true).await;
+    assert_eq!(stream.says(LOG), Addressee::Ambiguous);
 }
 
 #[tokio::test]

@@ -103,7 +103,7 @@ impl Clients<'_> {
         // The suite cuts this at blanks and hands it to a shell.
         command.args(["--command", &format!("\"${XTASK}\" {COMMAND}"), "--output-dir"]).arg(&folder);
         command.current_dir(&folder).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        command.env(XTASK, std::env::current_exe()?).env(NODE, self.runner.node()).env(DRIVERS, &self.drivers);
+        command.env(XTASK, &self.programs.xtask).env(NODE, self.runner.node()).env(DRIVERS, &self.drivers);
         command.env("HOSTLER_E2E_NODE", self.runner.home()).env(FOLDER, &folder);
         match gateway {
             Some(gateway) => command.env(GATEWAY, gateway),
