@@ -153,6 +153,15 @@ impl Failure {
         Self::new(kind, Source::Server(name.clone()), retry, message)
     }
 
+    /// The same for a call that had been handed over when it arose: it may have been acted on.
+    #[must_use]
+    pub fn in_flight(mut self) -> Self {
+        if self.0.retry == Retry::NeverSent {
+            self.0.retry = Retry::MaybeSent;
+        }
+        self
+    }
+
     /// Adds what only the log may see.
     #[must_use]
     pub fn with_detail(mut self, detail: impl fmt::Display) -> Self {

@@ -17,6 +17,7 @@ pub mod link;
 pub mod message;
 pub mod mux;
 mod open;
+mod outbox;
 pub mod pause;
 pub mod peer;
 mod pipe;

@@ -212,7 +212,7 @@ impl Mux {
         let _ = self.closed.set(why.clone());
         let pending = std::mem::take(&mut self.calls.lock().pending);
         for (_, pending) in pending {
-            pending.last.send(Err(why.clone()));
+            pending.last.send(Err(why.clone().in_flight()));
         }
     }
 

@@ -6,9 +6,9 @@
 use std::{sync::Arc, time::Duration};
 
 use ground::{Failure, Kind};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use wire::{Pieces, era::Era};
+use wire::era::Era;
 
 use crate::{
     door::{Door, Stand},
@@ -16,6 +16,7 @@ use crate::{
     http::{carrier::Carrier, pool::Pool, sse},
     link::{Link, Transport},
     mux::Mux,
+    outbox::{self, Outbox},
     pipe, process,
     server::Server,
     spec::{Origin, ProcessSpec, RemoteTransport},
@@ -138,9 +139,11 @@ impl Server {
         Link::new(&self.spec, era, transport, self.changed.clone(), home.clone(), exclusive)
     }
 
-    fn mux_link(&self, era: Era, share: Share, home: &Arc<Pool>) -> (Arc<Link>, mpsc::Receiver<Pieces>) {
-        let (mux, outbox) = Mux::new(self.spec.name.clone(), self.spec.bounds.in_flight);
-        (self.new_link(era, share, Transport::Mux(mux), home), outbox)
+    fn mux_link(&self, era: Era, share: Share, home: &Arc<Pool>) -> (Arc<Link>, Outbox) {
+        let (mux, queue) = Mux::new(self.spec.name.clone(), self.spec.bounds.in_flight);
+        let link = self.new_link(era, share, Transport::Mux(mux), home);
+        let outbox = Outbox::new(queue, link.closing());
+        (link, outbox)
     }
 
     async fn start_process(self: &Arc<Self>, spec: &ProcessSpec, era: Era, share: Share) -> Result<Arc<Link>, Failure> {
@@ -206,7 +209,7 @@ impl Server {
     fn tend_stream(
         &self,
         link: &Arc<Link>,
-        outbox: mpsc::Receiver<Pieces>,
+        outbox: Outbox,
         reader: impl tokio::io::AsyncRead + Unpin + Send + 'static,
         writer: impl tokio::io::AsyncWrite + Unpin + Send + 'static,
     ) {
@@ -295,14 +298,13 @@ impl Server {
     }
 }
 
-/// Writes until the link closes, so that what the future holds (a server's standard input) is let go of then. A server
+/// Writes until the link closes and what was queued by then is written, so that what the future holds (a server's standard input) is let go of then. A server
 /// that takes nothing any more is as good as gone, also while it goes on talking.
 async fn until_closed(link: Arc<Link>, write: impl Future<Output = ()> + Send) {
     let (closed, held) = (link.closing(), Arc::downgrade(&link));
     drop(link);
-    tokio::select! {
-        () = write => {}
-        () = closed.cancelled() => return,
+    if !outbox::emptied(write, &closed).await {
+        return;
     }
     // A process that exits lets go of everything at once; its exit status is the better reason, so wait for it.
     let _ = timeout(LAST_WORDS, closed.cancelled()).await;

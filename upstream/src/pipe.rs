@@ -6,13 +6,10 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use ground::{Failure, Kind, Retry};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    sync::mpsc,
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use wire::{Lines, Pieces};
 
-use crate::link::Link;
+use crate::{link::Link, outbox::Outbox};
 
 /// Lines that are no messages, after which the server is taken to speak something else than MCP.
 const GARBAGE_BOUND: u32 = 10_000;
@@ -20,9 +17,9 @@ const GARBAGE_BOUND: u32 = 10_000;
 /// How much is asked of the stream at once, in bytes.
 const CHUNK: usize = 64 << 10;
 
-/// Writes messages until the queue or the stream ends.
-pub async fn write(mut outbox: mpsc::Receiver<Pieces>, mut stream: impl AsyncWrite + Unpin + Send) {
-    while let Some(message) = outbox.recv().await {
+/// Writes messages until there are no more or the stream ends.
+pub async fn write(mut outbox: Outbox, mut stream: impl AsyncWrite + Unpin + Send) {
+    while let Some(message) = outbox.next().await {
         if write_line(message, &mut stream).await.is_err() {
             // The reader sees the end of the stream and tells why; what is still queued has nowhere to go.
             return;

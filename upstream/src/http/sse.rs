@@ -6,9 +6,8 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use ground::{Failure, Kind, Retry};
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header, uri::PathAndQuery};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-use wire::Pieces;
 
 use super::{
     body::PiecesBody,
@@ -17,7 +16,10 @@ use super::{
     events::Events,
     pool::Pool,
 };
-use crate::link::Link;
+use crate::{
+    link::Link,
+    outbox::{self, Outbox},
+};
 
 /// The stream must name its message endpoint within this.
 const FIRST_EVENT: Duration = Duration::from_secs(10);
@@ -30,7 +32,7 @@ const TAKEN: Duration = Duration::from_secs(30);
 /// Why this is no server of this transport.
 pub async fn connect(
     link: &Arc<Link>,
-    outbox: mpsc::Receiver<Pieces>,
+    outbox: Outbox,
     endpoint: &Arc<Endpoint>,
     pool: &Arc<Pool>,
     tasks: &TaskTracker,
@@ -39,9 +41,7 @@ pub async fn connect(
     let target = Endpoint::at(&endpoint.server, &target, endpoint.headers.clone())?;
     let writing = write(link.clone(), outbox, target, pool.clone());
     let closed = link.closing();
-    tasks.spawn(async move {
-        tokio::select! { () = writing => {}, () = closed.cancelled() => {} }
-    });
+    tasks.spawn(async move { outbox::emptied(writing, &closed).await });
     let (link, endpoint) = (link.clone(), endpoint.clone());
     tasks.spawn(async move {
         let closed = link.closing();
@@ -111,8 +111,8 @@ fn resolve(base: &Uri, reference: &Bytes) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-async fn write(link: Arc<Link>, mut outbox: mpsc::Receiver<Pieces>, target: Endpoint, pool: Arc<Pool>) {
-    while let Some(message) = outbox.recv().await {
+async fn write(link: Arc<Link>, mut outbox: Outbox, target: Endpoint, pool: Arc<Pool>) {
+    while let Some(message) = outbox.next().await {
         let mut request = Request::new(PiecesBody::new(message));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = target.target.clone();
