@@ -298,8 +298,9 @@ impl Server {
     }
 }
 
-/// Writes until the link closes and what was queued by then is written, so that what the future holds (a server's standard input) is let go of then. A server
-/// that takes nothing any more is as good as gone, also while it goes on talking.
+/// Writes until the link closes and what was queued by then is written, so that what the future holds (a server's
+/// standard input) is let go of then. A server that takes nothing any more is as good as gone, also while it goes on
+/// talking.
 async fn until_closed(link: Arc<Link>, write: impl Future<Output = ()> + Send) {
     let (closed, held) = (link.closing(), Arc::downgrade(&link));
     drop(link);

@@ -1,7 +1,8 @@
 //! What is on its way to a server over a shared stream.
 //!
 //! A link that is closed on purpose has had its last words: refusals of what the server asked, cancellations of what it
-//! is at. They are still handed out, and then the stream ends. Never hands out what was queued after the end.
+//! is at. They are still handed out, and then the stream ends. Never takes anything once it has noticed that end, and never
+//! waits long for a server to take what is left.
 
 use std::{pin::Pin, time::Duration};
 
@@ -10,7 +11,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wire::Pieces;
 
 /// How long a server may take to accept what is queued for it when its link is closed.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// The reading end of the queue.
 pub struct Outbox {
@@ -44,7 +45,7 @@ pub async fn emptied(writing: impl Future<Output = ()>, closing: &CancellationTo
         () = writing => true,
         () = async {
             closing.cancelled().await;
-            tokio::time::sleep(LAST_WORDS).await;
+            tokio::time::sleep(DRAIN).await;
         } => false,
     }
 }

@@ -101,6 +101,19 @@ async fn a_client_that_gave_a_call_up_goes_on_hearing_the_log_in_its_next_and_no
 }
 
 #[tokio::test]
+async fn at_the_end_of_the_stream_a_call_in_flight_may_have_been_acted_on_and_a_later_one_was_not() {
+    let mut stream = Stream::new();
+    let mut in_flight = stream.call(None, false).await;
+    let name = ServerName::new("shared").unwrap();
+    stream.mux.close(&Failure::server(Kind::Unavailable, &name, Retry::NeverSent, "has been stopped"));
+    let failure = in_flight.next().await.unwrap().unwrap_err();
+    assert_eq!(failure.retry(), Retry::MaybeSent);
+    let out = Outgoing::own(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, Era::Legacy).unwrap();
+    let refused = stream.mux.call(out, None).await.err().unwrap();
+    assert_eq!(refused.retry(), Retry::NeverSent);
+}
+
+#[tokio::test]
 async fn a_call_in_flight_does_not_hold_its_large_body() {
     let mut stream = Stream::new();
     let body = format!(
